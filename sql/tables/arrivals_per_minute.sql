@@ -1,0 +1,17 @@
+-- arrivals_per_minute: one row per site, library, outcome and minute of arrival.
+CREATE TABLE arrivals_per_minute (
+  site STRING NOT NULL COMMENT 'site of the events; empty where they name none',
+  window_start TIMESTAMP(3) NOT NULL COMMENT 'start of the minute in which they were received, UTC',
+  library STRING NOT NULL COMMENT 'name of the sending library; empty where they name none',
+  outcome STRING NOT NULL COMMENT 'on time, late, duplicate, without needed fields or heartbeat',
+  event_count BIGINT NOT NULL COMMENT 'events with this outcome',
+  PRIMARY KEY (site, window_start, library, outcome) NOT ENFORCED
+) WITH (
+  'connector' = 'jdbc',
+  'url' = '${POSTGRES_JDBC_URL}',
+  'table-name' = 'arrivals_per_minute',
+  'username' = '${POSTGRES_WRITER_USER}',
+  'password' = '${POSTGRES_WRITER_PASSWORD}',
+  'sink.buffer-flush.max-rows' = '5000',
+  'sink.buffer-flush.interval' = '1s'
+);

@@ -1,0 +1,54 @@
+-- raw_events: one row per event that any producer wrote to Kafka, as it was written, in Segment Spec names.
+-- Declare here only what a view or a job reads: the connector parses each declared field of each event.
+--
+-- Three rules are decided here, once, for everything that is built on it:
+--   received_at  when the event reached us: receivedAt, or the broker's time where there is none. Never later than the
+--                broker's time, so that no producer can push our clock ahead.
+--   event_time   when it happened: timestamp, but never later than received_at: nor can a device's wrong clock.
+--   watermark    70 s behind = 60 s in which an event is on time (sql/views/received_events.sql) + 10 s of disorder
+--                between collectors. No window drops an event that is on time.
+CREATE TABLE raw_events (
+  `messageId` STRING COMMENT 'id that the sender gave the event; the same id again is a copy of the same event',
+  `type` STRING COMMENT 'page, screen, track, identify, group, alias or heartbeat',
+  `site` STRING COMMENT 'site that the event belongs to; the collector derives it from the write key',
+  `event` STRING COMMENT 'name of a track event',
+  `name` STRING COMMENT 'name of a page or screen',
+  `anonymousId` STRING COMMENT 'id of a device or browser',
+  `userId` STRING COMMENT 'id of a signed-in user in the site''s own system',
+  `timestamp` TIMESTAMP_LTZ(3) COMMENT 'when it happened; ISO-8601 UTC with Z, anything else reads as NULL',
+  `receivedAt` TIMESTAMP_LTZ(3) COMMENT 'when the collector received it; the same format',
+  `context` ROW<
+    page ROW<path STRING, url STRING, referrer STRING>,
+    campaign ROW<source STRING, medium STRING, name STRING, term STRING, content STRING>,
+    library ROW<name STRING>,
+    `userAgent` STRING
+  > COMMENT 'what the library knew about page, campaign and device',
+  `properties` ROW<path STRING, url STRING, referrer STRING>
+    COMMENT 'properties of a page call, where server libraries put what browsers put into context.page',
+  kafka_time TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL COMMENT 'when the broker appended the record',
+  kafka_partition INT NOT NULL METADATA FROM 'partition' VIRTUAL COMMENT 'partition of the record',
+  kafka_offset BIGINT NOT NULL METADATA FROM 'offset' VIRTUAL COMMENT 'place of the record in its partition',
+  received_at AS CASE
+      WHEN `receivedAt` BETWEEN TO_TIMESTAMP_LTZ(0, 3) AND kafka_time THEN `receivedAt`
+      ELSE kafka_time
+    END COMMENT 'when the event reached us',
+  event_time AS CAST(CASE
+      WHEN `timestamp` < TO_TIMESTAMP_LTZ(0, 3) OR `timestamp` IS NULL OR `timestamp` > kafka_time
+        OR (`receivedAt` BETWEEN TO_TIMESTAMP_LTZ(0, 3) AND kafka_time AND `timestamp` > `receivedAt`)
+      THEN CASE
+          WHEN `receivedAt` BETWEEN TO_TIMESTAMP_LTZ(0, 3) AND kafka_time THEN `receivedAt`
+          ELSE kafka_time
+        END
+      ELSE `timestamp`
+    END AS TIMESTAMP_LTZ(3)) COMMENT 'when it happened, never later than received_at',
+  WATERMARK FOR event_time AS event_time - INTERVAL '70' SECOND
+) WITH (
+  'connector' = 'kafka',
+  'topic' = '${RAW_EVENTS_TOPIC}',
+  'properties.bootstrap.servers' = '${KAFKA_BOOTSTRAP_SERVERS}',
+  'properties.isolation.level' = 'read_committed',
+  'scan.startup.mode' = 'earliest-offset',
+  'format' = 'json',
+  'json.timestamp-format.standard' = 'ISO-8601',
+  'json.ignore-parse-errors' = 'true'
+);
