@@ -33,14 +33,22 @@ CREATE TABLE raw_events (
       ELSE kafka_time
     END COMMENT 'when the event reached us',
   event_time AS CAST(CASE
-      WHEN `timestamp` < TO_TIMESTAMP_LTZ(0, 3) OR `timestamp` IS NULL OR `timestamp` > kafka_time
-        OR (`receivedAt` BETWEEN TO_TIMESTAMP_LTZ(0, 3) AND kafka_time AND `timestamp` > `receivedAt`)
-      THEN CASE
-          WHEN `receivedAt` BETWEEN TO_TIMESTAMP_LTZ(0, 3) AND kafka_time THEN `receivedAt`
-          ELSE kafka_time
-        END
-      ELSE `timestamp`
+      WHEN `timestamp` >= TO_TIMESTAMP_LTZ(0, 3) AND `timestamp` <= kafka_time
+        AND (`receivedAt` BETWEEN TO_TIMESTAMP_LTZ(0, 3) AND kafka_time AND `timestamp` > `receivedAt`) IS NOT TRUE
+      THEN `timestamp`
+      WHEN `receivedAt` BETWEEN TO_TIMESTAMP_LTZ(0, 3) AND kafka_time THEN `receivedAt`
+      ELSE kafka_time
     END AS TIMESTAMP_LTZ(3)) COMMENT 'when it happened, never later than received_at',
+  visitor_id AS CASE WHEN `anonymousId` <> '' THEN `anonymousId` ELSE `userId` END
+    COMMENT 'anonymousId, else userId',
+  is_complete AS (
+    CHAR_LENGTH(`site`) BETWEEN 1 AND 100
+    AND CHAR_LENGTH(`type`) BETWEEN 1 AND 100
+    AND CHAR_LENGTH(`messageId`) BETWEEN 1 AND 255
+    AND CHAR_LENGTH(CASE WHEN `anonymousId` <> '' THEN `anonymousId` ELSE `userId` END) BETWEEN 1 AND 255
+    AND `timestamp` >= TO_TIMESTAMP_LTZ(0, 3) AND `timestamp` <= TO_TIMESTAMP_LTZ(253402300799999, 3)
+    AND POSITION(U&'\0000' IN CONCAT_WS('', `site`, `type`, `messageId`, `anonymousId`, `userId`)) = 0
+  ) IS TRUE COMMENT 'has what an event needs; the opposite is in rejected_events (sql/views/rejected_records.sql)',
   WATERMARK FOR event_time AS event_time - INTERVAL '70' SECOND
 ) WITH (
   'connector' = 'kafka',
@@ -50,5 +58,7 @@ CREATE TABLE raw_events (
   'scan.startup.mode' = 'earliest-offset',
   'format' = 'json',
   'json.timestamp-format.standard' = 'ISO-8601',
-  'json.ignore-parse-errors' = 'true'
+  'json.ignore-parse-errors' = 'true',
+  -- The streaming parser would read the beginning of a broken record, and drop some that are whole.
+  'json.decode.json-parser.enabled' = 'false'
 );

@@ -1,0 +1,190 @@
+"""Submits jobs of sql/jobs to Flink, each as a Flink job of its own, named after its file.
+
+    flink run -d -py jobs/run_sql.py -- --env-file flink-conf/local.env sessions page_views_per_minute
+    python jobs/run_sql.py --bounded --env-file flink-conf/local.env sessions
+
+Run by plain python without a cluster in the configuration, the jobs run inside this process, which then waits for them.
+Exit codes: 0 fine, 1 a mistake in the SQL or a failed job, 2 misused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from py4j.protocol import Py4JJavaError
+from pyflink.common import Configuration
+from pyflink.table import EnvironmentSettings, TableEnvironment, TableResult
+from pyflink.table.catalog import ObjectPath
+from pyflink.util.exceptions import JavaException
+
+HOUSE = Path(__file__).resolve().parent.parent
+if str(HOUSE) not in sys.path:  # `flink run -py` links this file alone into a folder of its own
+    sys.path.insert(0, str(HOUSE))
+
+from jobs.sql_script import Fault, ScriptError, Statement, read_env  # noqa: E402
+from jobs.sql_suite import read_job, read_suite  # noqa: E402
+
+SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|JAAS|KEY$")
+JAVA_CAUSE = re.compile(
+    r"^(?:Caused by: |: )?((?:[a-z_]\w*\.)+[\w$]+)(?:: (.*?))?(?=\n\tat |\n\t\.\.\. |\n*\Z)", re.MULTILINE | re.DOTALL
+)
+PLANNING_ERRORS = ("org.apache.calcite.", "org.apache.flink.table.", "org.apache.flink.sql.")
+UNREACHABLE = ("java.net.ConnectException", "java.net.UnknownHostException", "java.nio.channels.UnresolvedAddress")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Submit what the command line names; returns the exit code."""
+    options = _arguments(arguments)
+    secrets: dict[str, str] = {}
+    try:
+        values: dict[str, str] = {}
+        for env_file in options.env_file:
+            values = read_env(env_file, os.environ, values)
+        values |= os.environ
+        secrets = {name: value for name, value in values.items() if SECRET.search(name.upper()) and value}
+        suite = read_suite(options.sql, values)
+        jobs = _read_jobs(options.sql, options.jobs)
+        running = {name: submit(name, suite, jobs[name], options.set, options.bounded) for name in jobs}
+        if options.bounded or _in_this_process(options.set):
+            return 1 if [name for name, result in running.items() if not _finished(name, result, secrets)] else 0
+    except ScriptError as error:
+        print(_masked(str(error), secrets), file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def submit(
+    name: str, suite: Iterable[Statement], job: Iterable[Statement], overrides: Mapping[str, str], bounded: bool
+) -> TableResult:
+    """Plan and submit one job in an environment of its own and print its id; with bounded, of what Kafka holds now.
+
+    The configuration is Flink's own, then UTC and the job's name, then the SETs of its file, then the overrides.
+    Raises ScriptError with the place and the root cause of what Flink refuses.
+    """
+    job = list(job)
+    settings = dict(statement.set_option for statement in job if statement.set_option)
+    options = {"pipeline.name": name, "table.local-time-zone": "UTC", **settings, **overrides}
+    configuration = Configuration()
+    for key, value in options.items():
+        configuration.set_string(key, value)
+    settings_builder = EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration)
+    environment = TableEnvironment.create(settings_builder.build())
+    for statement in suite:
+        _execute(environment, statement)
+        if bounded and statement.kind == "CREATE TABLE" and statement.name:
+            _bound(environment, statement.name)
+    results = [_execute(environment, statement) for statement in job if statement.kind != "SET"]
+    # read_job lets nothing follow the INSERT, so its result is the last
+    client = results[-1].get_job_client()
+    print(f"{name} submitted as {client.get_job_id() if client else 'nothing'}", flush=True)
+    return results[-1]
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """(message, line) of a Java exception: its root cause on one line, and the line of the statement that it names.
+
+    The line counts from 1 within the statement; it is 1 where Flink names none.
+    """
+    causes = [(name, text.strip()) for name, text in JAVA_CAUSE.findall(str(error))]
+    lines = [found[1] for _, text in causes if (found := re.search(r"\b[Ll]ine (\d+), column \d+", text))]
+    unreachable = [text for name, text in causes if name.startswith(UNREACHABLE)]
+    if unreachable:
+        return f"no Flink cluster answers: {unreachable[-1]}; start it, or set rest.address and rest.port", 1
+    named = [(name, text) for name, text in causes if text] or causes or [("", str(error))]
+    name, text = named[-1]
+    text = re.split(r"\n\s*(?:Was expecting|Table options are)", text)[0]
+    if "Traceback (most recent call last)" in text:
+        text = [line for line in text.splitlines() if line.strip()][-1]
+    elif name and not name.startswith(PLANNING_ERRORS):
+        text = f"{name.rpartition('.')[2]}: {text}"
+    text = re.sub(r"^((SQL (parse|validation) failed\.|(From|At) line [^:]*:) *)+", "", text)
+    return " ".join(text.split()), int(lines[-1]) if lines else 1
+
+
+def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="run_sql.py", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--sql", metavar="DIR", type=Path, default=HOUSE / "sql", help="the SQL files (default: sql)")
+    parser.add_argument(
+        "--env-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="values for ${NAME}, NAME=VALUE lines; may be repeated; the environment wins",
+    )
+    parser.add_argument("--bounded", action="store_true", help="read what Kafka holds now, then end; waits for the end")
+    parser.add_argument(
+        "--set", metavar="KEY=VALUE", type=_setting, action="append", default=[], help="a Flink option; may be repeated"
+    )
+    parser.add_argument("jobs", metavar="JOB", nargs="+", help="name of a file in DIR/jobs, without .sql")
+    options = parser.parse_args(arguments[1:] if arguments[:1] == ["--"] else arguments)
+    options.set = dict(options.set)
+    if len(set(options.jobs)) < len(options.jobs):
+        parser.error("a job is named twice: name each once")
+    return options
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise argparse.ArgumentTypeError(f"found {key}: write KEY=VALUE")
+    return key.strip(), value.strip()
+
+
+def _read_jobs(sql_dir: Path, names: Iterable[str]) -> dict[str, list[Statement]]:
+    """All jobs, read before any is submitted. Raises ScriptError with the faults of all of them."""
+    jobs: dict[str, list[Statement]] = {}
+    faults: list[Fault] = []
+    for name in names:
+        try:
+            jobs[name] = read_job(sql_dir, name)
+        except ScriptError as error:
+            faults += error.faults
+    if faults:
+        raise ScriptError(faults)
+    return jobs
+
+
+def _bound(environment: TableEnvironment, table: str) -> None:
+    """Let a table over a Kafka topic end at the topic's present end; the catalog also knows options had by LIKE."""
+    catalog = environment.get_catalog(environment.get_current_catalog())
+    options = catalog.get_table(ObjectPath(environment.get_current_database(), table)).get_options()
+    if options.get("connector") == "kafka":
+        bounds = "'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset'"
+        environment.execute_sql(f"ALTER TABLE `{table}` SET ({bounds})")
+
+
+def _execute(environment: TableEnvironment, statement: Statement) -> TableResult:
+    try:
+        return environment.execute_sql(statement.text)
+    except (Py4JJavaError, JavaException) as error:
+        message, line = explain(error)
+        raise ScriptError([Fault(statement.path, statement.line + line - 1, message)]) from error
+
+
+def _in_this_process(overrides: Mapping[str, str]) -> bool:
+    """Whether the jobs end with this process: it runs outside of `flink run` and no cluster was named."""
+    return "PYFLINK_GATEWAY_PORT" not in os.environ and overrides.get("execution.target", "local") == "local"
+
+
+def _finished(name: str, result: TableResult, secrets: Mapping[str, str]) -> bool:
+    try:
+        result.wait()
+    except (Py4JJavaError, JavaException) as error:
+        print(_masked(f"{name} failed: {explain(error)[0]}", secrets), file=sys.stderr, flush=True)
+        return False
+    return True
+
+
+def _masked(message: str, secrets: Mapping[str, str]) -> str:
+    for name, value in secrets.items():
+        message = message.replace(value, f"${{{name}}}")
+    return message
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,2 @@
+-- The Python functions of udfs/ that SQL may call, each as one
+--   CREATE TEMPORARY SYSTEM FUNCTION name AS 'udfs.flink.name' LANGUAGE PYTHON;
