@@ -65,12 +65,11 @@ class Settings:
 def load_settings() -> Settings:
     """Settings from flink-conf/local.env, the stack's generated secrets and the environment (the last wins)."""
     home = Path(os.environ.get("FOOTFALL_HOME", ROOT / ".footfall")).resolve()
-    values: dict[str, str] = dict(read_env(LOCAL_ENV, os.environ))
+    values = read_env(LOCAL_ENV, os.environ)
     secrets = home / "secrets.env"
     if secrets.exists():
-        values.update(read_env(secrets, os.environ))
-    known = set(values) | SECRET_NAMES
-    values.update({name: value for name, value in os.environ.items() if name in known})
+        values = read_env(secrets, os.environ, values)
+    values |= {name: value for name, value in os.environ.items() if name in {*values, *SECRET_NAMES}}
     return Settings(home=home, values=values)
 
 

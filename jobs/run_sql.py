@@ -31,10 +31,11 @@ from jobs.sql_suite import read_job, read_suite  # noqa: E402
 
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|JAAS|KEY$")
 JAVA_CAUSE = re.compile(
-    r"^(?:Caused by: |: )?((?:[a-z_]\w*\.)+[\w$]+)(?:: (.*?))?(?=\n\tat |\n\t\.\.\. |\n*\Z)", re.MULTILINE | re.DOTALL
+    r"^(?:Caused by: |: )?((?:[a-z_]\w*\.)+[\w$]+)(?:: (.*?))?(?=\n\tat |\n\t\.\.\. |\nCaused by: |\n*\Z)",
+    re.MULTILINE | re.DOTALL,
 )
 PLANNING_ERRORS = ("org.apache.calcite.", "org.apache.flink.table.", "org.apache.flink.sql.")
-UNREACHABLE = ("java.net.ConnectException", "java.net.UnknownHostException", "java.nio.channels.UnresolvedAddress")
+UNREACHABLE = ("ConnectException", "UnknownHostException", "UnresolvedAddressException")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,14 +47,15 @@ def main(arguments: Sequence[str]) -> int:
         for env_file in options.env_file:
             values = read_env(env_file, os.environ, values)
         values |= os.environ
-        secrets = {name: value for name, value in values.items() if SECRET.search(name.upper()) and value}
+        secrets = {name: value for name, value in values.items() if SECRET.search(name.upper()) and len(value) > 3}
         suite = read_suite(options.sql, values)
         jobs = _read_jobs(options.sql, options.jobs)
         running = {name: submit(name, suite, jobs[name], options.set, options.bounded) for name in jobs}
         if options.bounded or _in_this_process(options.set):
             return 1 if [name for name, result in running.items() if not _finished(name, result, secrets)] else 0
     except ScriptError as error:
-        print(_masked(str(error), secrets), file=sys.stderr, flush=True)
+        faults = [fault._replace(message=_masked(fault.message, secrets)) for fault in error.faults]
+        print(ScriptError(faults), file=sys.stderr, flush=True)
         return 1
     return 0
 
@@ -73,7 +75,10 @@ def submit(
     for key, value in options.items():
         configuration.set_string(key, value)
     settings_builder = EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration)
-    environment = TableEnvironment.create(settings_builder.build())
+    try:
+        environment = TableEnvironment.create(settings_builder.build())
+    except (Py4JJavaError, JavaException) as error:
+        raise ScriptError([Fault(name, 0, explain(error)[0])]) from error
     for statement in suite:
         _execute(environment, statement)
         if bounded and statement.kind == "CREATE TABLE" and statement.name:
@@ -88,21 +93,24 @@ def submit(
 def explain(error: Exception) -> tuple[str, int]:
     """(message, line) of a Java exception: its root cause on one line, and the line of the statement that it names.
 
-    The line counts from 1 within the statement; it is 1 where Flink names none.
+    The line counts from 1 within the statement; it is 1 where Flink names none, and 0 where the SQL is not at fault.
     """
     causes = [(name, text.strip()) for name, text in JAVA_CAUSE.findall(str(error))]
-    lines = [found[1] for _, text in causes if (found := re.search(r"\b[Ll]ine (\d+), column \d+", text))]
-    unreachable = [text for name, text in causes if name.startswith(UNREACHABLE)]
+    unreachable = [text or name for name, text in causes if name.endswith(UNREACHABLE)]
     if unreachable:
-        return f"no Flink cluster answers: {unreachable[-1]}; start it, or set rest.address and rest.port", 1
-    named = [(name, text) for name, text in causes if text] or causes or [("", str(error))]
-    name, text = named[-1]
+        return f"no Flink cluster answers: {unreachable[0]}; start it, or set rest.address and rest.port", 0
+    refused = [text for _, text in causes if text.startswith("Could not parse value")]
+    if refused:
+        return refused[0], 0
+    lines = [found[1] for _, text in causes if (found := re.search(r"\b[Ll]ine (\d+), column \d+", text))]
+    name, text = ([cause for cause in causes if cause[1]] or causes or [("", str(error))])[-1]
     text = re.split(r"\n\s*(?:Was expecting|Table options are)", text)[0]
     if "Traceback (most recent call last)" in text:
         text = [line for line in text.splitlines() if line.strip()][-1]
     elif name and not name.startswith(PLANNING_ERRORS):
         text = f"{name.rpartition('.')[2]}: {text}"
     text = re.sub(r"^((SQL (parse|validation) failed\.|(From|At) line [^:]*:) *)+", "", text)
+    text = re.sub(r"Encountered (.*) at line \d+, column \d+\.?", r"found \1, which Flink does not expect here", text)
     return " ".join(text.split()), int(lines[-1]) if lines else 1
 
 
@@ -163,7 +171,8 @@ def _execute(environment: TableEnvironment, statement: Statement) -> TableResult
         return environment.execute_sql(statement.text)
     except (Py4JJavaError, JavaException) as error:
         message, line = explain(error)
-        raise ScriptError([Fault(statement.path, statement.line + line - 1, message)]) from error
+        place = statement.line + line - 1 if line else 0
+        raise ScriptError([Fault(statement.path, place, message)]) from error
 
 
 def _in_this_process(overrides: Mapping[str, str]) -> bool:
@@ -181,6 +190,7 @@ def _finished(name: str, result: TableResult, secrets: Mapping[str, str]) -> boo
 
 
 def _masked(message: str, secrets: Mapping[str, str]) -> str:
+    """Flink may quote an option in a message: put ${NAME} back in the place of a secret."""
     for name, value in secrets.items():
         message = message.replace(value, f"${{{name}}}")
     return message

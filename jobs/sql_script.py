@@ -107,13 +107,14 @@ class Statement:
     @property
     def temporary(self) -> bool:
         """Whether it is a CREATE TEMPORARY …"""
-        return "TEMPORARY" in [token.word for token in significant(self.text)[1:4]]
+        words = [token.word for token in significant(self.text)[:4]]
+        return words[0] == "CREATE" and "TEMPORARY" in words
 
     @property
     def name(self) -> str | None:
         """The name that a CREATE gives, unquoted, with its dots; None for other statements."""
         kind = self.kind.split()
-        if kind[0] != "CREATE":
+        if kind[:1] != ["CREATE"]:
             return None
         found = significant(self.text)[1:]
         while found and (found[0].word in MODIFIERS or found[0].word in kind):

@@ -1,0 +1,204 @@
+"""`footfall bench`: events a second of each job against a plain scan, and the latency from event to row.
+
+Absolute figures depend on the machine; the ratios, taken in turn inside one run, hold.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from rich.console import Console
+
+from footfall import cluster, database, stack
+from footfall.errors import FootfallError
+from footfall.events import record_count, sender
+from footfall.latency import measure_latency
+from footfall.settings import ROOT, Settings, load_settings
+from footfall.stack import flink, kafka
+from footfall.visitors import arrivals
+from jobs.sql_suite import job_names, read_job
+
+SITE = "bench"
+TOGETHER = ("sessions", "page_views_per_minute")
+EVENTS_PER_SECOND = 50  # of the simulated site: what a million events spread over
+Figures = dict[str, Any]
+
+
+def bench(out: Console, *, events: int, rounds: int, latency_seconds: int, output: Path) -> None:
+    """Measure, print a table and write output as JSON. Starts the stack where it does not run."""
+    with out.status("starting the stack") as status:
+        settings = stack.up(load_settings(), lambda what: status.update(f"starting: {what}"))
+    if not stack.postgres.is_running(settings.home / "data" / "postgres"):
+        raise FootfallError("bench measures the embedded stack: unset POSTGRES_HOST")
+    topic = f"bench_{events}"
+    settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": topic})
+    _fill(out, settings, events)
+    result: Figures = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"), "events": events, "rounds": rounds,
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
+    }  # fmt: skip
+    measured: dict[str, list[Figures]] = {}
+    with _bench_sql() as sql:
+        names = ["scan", *job_names(ROOT / "sql"), "together"]
+        for round_number in range(rounds):
+            for name in names:
+                with out.status(f"round {round_number + 1} of {rounds}: {name}"):
+                    figures = _measure(settings, sql, name, events)
+                measured.setdefault(name, []).append(figures)
+                out.print(f"round {round_number + 1}: {name:24} {figures['events_per_second']:>9,} events/s")
+    result["jobs"] = _summary(measured)
+    if latency_seconds:
+        result["latency_ms"] = measure_latency(out, load_settings(), timedelta(seconds=latency_seconds))
+    _clean(settings)
+    _print(out, result)
+    output.write_text(json.dumps(result, indent=2) + "\n")
+    out.print(f"written {output}")
+
+
+def _fill(out: Console, settings: Settings, events: int) -> None:
+    """Make the topic and write the events, once: the same seed gives the same bytes."""
+    if not kafka.ensure_topic(settings.bootstrap_servers, settings.topic) and record_count(settings) == events:
+        return
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    size = 0
+    with out.status("generating events") as status, sender(settings, linger_ms=100) as topic:
+        source = arrivals(seed=1, site=SITE, start=start, end=None, events_per_second=EVENTS_PER_SECOND)
+        for arrival in islice(source, events):
+            topic.send(arrival.key, arrival.value)
+            size += len(arrival.value)
+            if topic.sent % 10_000 == 0:
+                status.update(f"generating events: {topic.sent:,} of {events:,}")
+    out.print(f"{events:,} events of {size / events:.0f} bytes on average in {settings.topic}")
+
+
+@contextmanager
+def _bench_sql() -> Iterator[Path]:
+    """The shipped sql/ with two more jobs: a scan into nothing, and the main jobs together in one."""
+    with tempfile.TemporaryDirectory(prefix="footfall-bench-") as folder:
+        sql = Path(folder) / "sql"
+        shutil.copytree(ROOT / "sql", sql)
+        (sql / "tables" / "nothing.sql").write_text(
+            "CREATE TABLE nothing (site STRING, message_id STRING, event_time TIMESTAMP_LTZ(3)) "
+            "WITH ('connector' = 'blackhole');\n"
+        )
+        (sql / "jobs" / "scan.sql").write_text(
+            "-- scan: one row per event that the topic holds.\n"
+            "INSERT INTO nothing SELECT site, `messageId`, event_time FROM raw_events;\n"
+        )
+        statements = [statement for name in TOGETHER for statement in read_job(sql, name)]
+        inserts = "".join(f"{s.text};\n" for s in statements if s.kind == "INSERT")
+        others = "".join(f"{s.text};\n" for s in statements if s.kind != "INSERT")
+        (sql / "jobs" / "together.sql").write_text(
+            "-- together: one row per row of both tables.\n"
+            f"{others}EXECUTE STATEMENT SET BEGIN\n{inserts}END;\n"
+        )
+        yield sql
+
+
+def _measure(settings: Settings, sql: Path, name: str, events: int) -> Figures:
+    """Run one job over the whole topic; times are from its first running source to its end."""
+    command = cluster.command(
+        settings, [name], "-p", str(os.cpu_count() or 1), bounded=True,
+        set_=["execution.checkpointing.interval=5s"],
+    )  # fmt: skip
+    command[command.index("--") + 1 : command.index("--") + 1] = ["--sql", str(sql)]
+    child = subprocess.Popen(
+        command, cwd=ROOT, env=flink.environment(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    with _peak_memory(settings) as peak:
+        output, _ = child.communicate()
+    found = [line.split()[-1] for line in output.splitlines() if line.startswith(f"{name} submitted as ")]
+    if child.returncode or not found:
+        raise FootfallError(f"{name} failed in the bench: {output[-500:]}")
+    detail = flink.rest(settings, f"/jobs/{found[0]}")
+    started = min(_running_since(settings, found[0], vertex["id"]) for vertex in detail["vertices"])
+    seconds = (detail["end-time"] - started) / 1000
+    latest = flink.rest(settings, f"/jobs/{found[0]}/checkpoints")["latest"]["completed"]
+    return {
+        "seconds": round(seconds, 2),
+        "events_per_second": round(events / seconds),
+        "peak_memory_bytes": peak[0],
+        "state_bytes": latest["state_size"] if latest else None,
+    }
+
+
+def _running_since(settings: Settings, job: str, vertex: str) -> int:
+    tasks = flink.rest(settings, f"/jobs/{job}/vertices/{vertex}")["subtasks"]
+    waits = ("CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING")
+    return min(
+        int(task["start-time"]) + sum(max(0, task["status-duration"].get(state, 0)) for state in waits[2:])
+        for task in tasks
+    )
+
+
+@contextmanager
+def _peak_memory(settings: Settings) -> Iterator[list[int]]:
+    """The most resident memory of the task manager meanwhile, in bytes."""
+    peak, done = [0], threading.Event()
+    process = flink.task_manager(settings)
+
+    def watch() -> None:
+        while process and not done.wait(0.2):
+            peak[0] = max(peak[0], process.memory_info().rss)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        thread.join()
+
+
+def _summary(measured: dict[str, list[Figures]]) -> dict[str, Figures]:
+    """Medians over the rounds; the ratio is the median of the ratios inside each round."""
+    summary: dict[str, Figures] = {}
+    for name, figures in measured.items():
+        scans = [scan["events_per_second"] for scan in measured["scan"]]
+        speeds = [figure["events_per_second"] for figure in figures]
+        states = [figure["state_bytes"] for figure in figures if figure["state_bytes"] is not None]
+        summary[name] = {
+            "events_per_second": round(statistics.median(speeds)),
+            "ratio_to_scan": round(statistics.median(s / scan for s, scan in zip(speeds, scans, strict=True)), 3),
+            "peak_memory_bytes": max(figure["peak_memory_bytes"] for figure in figures),
+            "state_bytes": max(states, default=None),
+            "rounds": figures,
+        }
+    return summary
+
+
+def _clean(settings: Settings) -> None:
+    """Take the bench's rows out of the tables again."""
+    with psycopg.connect(database.owner(settings), autocommit=True) as connection:
+        for table in ("sessions", "page_views_per_minute", "arrivals_per_minute", "late_events", "rejected_events"):
+            connection.execute(f"DELETE FROM {table} WHERE site IN ('bench', 'latency', '') OR site IS NULL")  # noqa: S608
+
+
+def _print(out: Console, result: Figures) -> None:
+    from rich.table import Table
+
+    table = Table("job", "events/s", "to the scan", "peak memory", "state", box=None, pad_edge=False)
+    for name, figures in result["jobs"].items():
+        state = "-" if figures["state_bytes"] is None else f"{figures['state_bytes'] / 1e6:.1f} MB"
+        memory = f"{figures['peak_memory_bytes'] / 1e6:,.0f} MB"
+        table.add_row(name, f"{figures['events_per_second']:,}", f"{figures['ratio_to_scan']:.2f}", memory, state)
+    out.print(table)
+    for name, percentiles in result.get("latency_ms", {}).items():
+        out.print(f"latency {name}: " + ", ".join(f"{key} {value:,} ms" for key, value in percentiles.items()))
+
+

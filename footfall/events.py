@@ -1,0 +1,188 @@
+"""Writing events to the raw_events topic, and a look at what it holds."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+LATENESS_MS = 60_000  # the bound of sql/views/received_events.sql
+
+
+class Record(NamedTuple):
+    """One record as the topic holds it; time is the broker's, Unix time in ms."""
+
+    partition: int
+    offset: int
+    time: int
+    key: bytes | None
+    value: bytes | None
+
+
+def iso(milliseconds: int) -> str:
+    """ISO-8601 UTC with milliseconds and Z, the one form that Flink's JSON format reads."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def milliseconds(text: str) -> int:
+    """Unix time in ms of an ISO-8601 text; without an offset it is UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+@dataclass
+class Sender:
+    """A producer that counts what the broker acknowledged and remembers the first failure."""
+
+    producer: KafkaProducer
+    topic: str
+    sent: int = 0
+    failure: Exception | None = None
+
+    def send(self, key: bytes | None, value: bytes | None, partition: int | None = None) -> None:
+        """Queue one record; FootfallError where an earlier one could not be delivered."""
+        if self.failure:
+            raise FootfallError(f"Kafka did not take an event: {self.failure}")
+        try:
+            future = self.producer.send(self.topic, value=value, key=key, partition=partition)
+        except KafkaError as error:
+            raise FootfallError(f"Kafka did not take an event: {error}") from None
+        future.add_errback(self._failed)
+        self.sent += 1
+
+    def _failed(self, error: Exception) -> None:
+        self.failure = self.failure or error
+
+    def partitions(self) -> list[int]:
+        return sorted(self.producer.partitions_for(self.topic) or ())
+
+
+@contextlib.contextmanager
+def sender(settings: Settings, *, linger_ms: int = 20) -> Iterator[Sender]:
+    """Open a producer; on the way out everything queued is acknowledged, or FootfallError says what was not."""
+    try:
+        producer = KafkaProducer(
+            bootstrap_servers=settings.bootstrap_servers, acks="all", linger_ms=linger_ms, batch_size=128 * 1024,
+            compression_type="lz4", max_request_size=1_000_000, delivery_timeout_ms=60_000,
+        )  # fmt: skip
+    except KafkaError:
+        raise _unreachable(settings) from None
+    opened = Sender(producer, settings.topic)
+    try:
+        if not opened.partitions():
+            raise FootfallError(f"Kafka has no topic {settings.topic}: `footfall up` makes it")
+        yield opened
+        producer.flush(60)
+        if opened.failure:
+            raise FootfallError(f"Kafka did not take an event: {opened.failure}")
+    except KafkaError as error:
+        raise FootfallError(f"Kafka did not take an event: {error}") from None
+    finally:
+        producer.close(timeout=5)
+
+
+def last_records(settings: Settings, count: int) -> list[Record]:
+    """The newest records, up to count of each partition, by the broker's time."""
+    with _consumer(settings) as (consumer, partitions):
+        ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
+        wanted = 0
+        for partition in partitions:
+            start = max(ends[partition] - count, beginnings[partition])
+            consumer.seek(partition, start)
+            wanted += ends[partition] - start
+        records: list[Record] = []
+        while len(records) < wanted:
+            for batch in consumer.poll(timeout_ms=1000).values():
+                records += [_record(record) for record in batch if record.offset < ends[_partition(record)]]
+        return sorted(records, key=lambda record: (record.time, record.partition, record.offset))
+
+
+def follow(settings: Settings) -> Iterator[Record]:
+    """Every record from now on, until the caller stops."""
+    with _consumer(settings) as (consumer, partitions):
+        consumer.seek_to_end(*partitions)
+        while True:
+            for batch in consumer.poll(timeout_ms=500).values():
+                yield from map(_record, batch)
+
+
+def record_count(settings: Settings) -> int:
+    """How many records the topic holds."""
+    with _consumer(settings) as (consumer, partitions):
+        ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
+        return sum(ends.values()) - sum(beginnings.values())
+
+
+def refuse_behind(settings: Settings, oldest_ms: int, what: str) -> None:
+    """Raise FootfallError where the topic already holds events so new that oldest_ms would come too late for windows.
+
+    Windows follow the order of the log: history that is written behind newer events is on time by its own stamps, but
+    no window would still be open for it.
+    """
+    newest = max((_event_time(record) for record in last_records(settings, 1)), default=None)
+    if newest is not None and oldest_ms < newest - LATENESS_MS:
+        raise FootfallError(
+            f"{what} begins at {iso(oldest_ms)}, but {settings.topic} already holds events up to {iso(newest)}: "
+            "behind those it would come too late for every window. Load history first, into an empty topic: "
+            "`footfall down --volumes`, `footfall up`"
+        )
+
+
+def _event_time(record: Record) -> int:
+    """What the record does to the watermark, at most; the broker's time where it says nothing."""
+    try:
+        event: Any = json.loads(record.value or b"")
+        times = [event["timestamp"], event.get("receivedAt") or iso(record.time)]
+        return min(record.time, *(milliseconds(time) for time in times))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 0
+
+
+@contextlib.contextmanager
+def _consumer(settings: Settings) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
+    try:
+        consumer = KafkaConsumer(bootstrap_servers=settings.bootstrap_servers, enable_auto_commit=False)
+    except KafkaError:
+        raise _unreachable(settings) from None
+    try:
+        numbers = consumer.partitions_for_topic(settings.topic)
+        if not numbers:
+            raise FootfallError(f"Kafka has no topic {settings.topic}: `footfall up` makes it")
+        partitions = [TopicPartition(settings.topic, number) for number in sorted(numbers)]
+        consumer.assign(partitions)
+        yield consumer, partitions
+    finally:
+        consumer.close()
+
+
+def _unreachable(settings: Settings) -> FootfallError:
+    return FootfallError(
+        f"no Kafka answers at {settings.bootstrap_servers}: start the stack with `footfall up`, "
+        "or set KAFKA_BOOTSTRAP_SERVERS"
+    )
+
+
+def _partition(record: Any) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
+
+
+def _record(record: Any) -> Record:
+    return Record(record.partition, record.offset, record.timestamp, record.key, record.value)
+
+
+Progress = Callable[[int], None]
+Events = Iterable[tuple[bytes, bytes]]
