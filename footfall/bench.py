@@ -24,12 +24,12 @@ from typing import Any
 import psycopg
 from rich.console import Console
 
-from footfall import cluster, database, stack
+from footfall import cluster, database
 from footfall.errors import FootfallError
 from footfall.events import record_count, sender
 from footfall.latency import measure_latency
 from footfall.settings import ROOT, Settings, load_settings
-from footfall.stack import flink, kafka
+from footfall.stack import control, flink, kafka, postgres
 from footfall.visitors import arrivals
 from jobs.sql_suite import job_names, read_job
 
@@ -42,8 +42,8 @@ Figures = dict[str, Any]
 def bench(out: Console, *, events: int, rounds: int, latency_seconds: int, output: Path) -> None:
     """Measure, print a table and write output as JSON. Starts the stack where it does not run."""
     with out.status("starting the stack") as status:
-        settings = stack.up(load_settings(), lambda what: status.update(f"starting: {what}"))
-    if not stack.postgres.is_running(settings.home / "data" / "postgres"):
+        settings = control.up(load_settings(), lambda what: status.update(f"starting: {what}"))
+    if not postgres.is_running(settings.home / "data" / "postgres"):
         raise FootfallError("bench measures the embedded stack: unset POSTGRES_HOST")
     topic = f"bench_{events}"
     settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": topic})
@@ -104,8 +104,7 @@ def _bench_sql() -> Iterator[Path]:
         inserts = "".join(f"{s.text};\n" for s in statements if s.kind == "INSERT")
         others = "".join(f"{s.text};\n" for s in statements if s.kind != "INSERT")
         (sql / "jobs" / "together.sql").write_text(
-            "-- together: one row per row of both tables.\n"
-            f"{others}EXECUTE STATEMENT SET BEGIN\n{inserts}END;\n"
+            f"-- together: one row per row of both tables.\n{others}EXECUTE STATEMENT SET BEGIN\n{inserts}END;\n"
         )
         yield sql
 
@@ -200,5 +199,3 @@ def _print(out: Console, result: Figures) -> None:
     out.print(table)
     for name, percentiles in result.get("latency_ms", {}).items():
         out.print(f"latency {name}: " + ", ".join(f"{key} {value:,} ms" for key, value in percentiles.items()))
-
-

@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from footfall import cluster, stack, suite
+from footfall import cluster, suite
 from footfall.errors import FootfallError
-from footfall.settings import load_settings
+from footfall.settings import Settings, load_settings
+from footfall.stack import control, flink
 from jobs.sql_script import ScriptError
 
 out = Console(highlight=False, soft_wrap=True)
@@ -56,7 +57,7 @@ def footfall() -> None:
 def up() -> None:
     """Start the embedded stack: Kafka, Postgres and Flink on loopback, topic and tables made."""
     with out.status("starting") as status:
-        settings = stack.up(load_settings(), lambda what: status.update(f"starting: {what}"))
+        settings = control.up(load_settings(), lambda what: status.update(f"starting: {what}"))
     _print_parts(settings)
     out.print("next: footfall load FILE, or footfall simulate; then footfall submit JOB")
 
@@ -67,13 +68,13 @@ def up() -> None:
 def down(volumes: bool, yes: bool) -> None:
     """Stop the embedded stack. Data stay, unless --volumes removes them."""
     settings = load_settings()
-    if volumes and not yes and not stack.is_empty(settings):
+    if volumes and not yes and not control.is_empty(settings):
         click.confirm(f"Remove all topics, tables and state in {settings.home}?", abort=True)
     with out.status("stopping") as status:
-        stopped = stack.down(settings, lambda what: status.update(f"stopping: {what}"))
+        stopped = control.down(settings, lambda what: status.update(f"stopping: {what}"))
     out.print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
     if volumes:
-        stack.remove_data(settings)
+        control.remove_data(settings)
         out.print("data removed")
 
 
@@ -96,7 +97,7 @@ def list_jobs() -> None:
     """List the jobs of sql/jobs and which of them run."""
     settings = load_settings()
     running: dict[str, str] = {}
-    if stack.flink.answers(settings):
+    if flink.answers(settings):
         running = {job.name: job.state.lower() for job in cluster.jobs(settings)}
     table = Table(box=None, pad_edge=False)
     for title in ("job", "cluster", "one row per"):
@@ -161,7 +162,9 @@ def stop(name: str, dry_run: bool) -> None:
 @footfall.command()
 @job_arguments
 @parallelism_option
-@click.option("--set", "set_", metavar="KEY=VALUE", multiple=True, help="A Flink option, such as state.backend.type=hashmap.")
+@click.option(
+    "--set", "set_", metavar="KEY=VALUE", multiple=True, help="A Flink option, such as state.backend.type=hashmap."
+)
 @dry_run_option
 def run(names: tuple[str, ...], parallelism: int, set_: tuple[str, ...], dry_run: bool) -> None:
     """Run jobs over what the topics hold now: all windows are closed, then it ends."""
@@ -200,8 +203,12 @@ def load(file: Path, site: str) -> None:
 @site_option
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same visitors.")
 @click.option("--history", type=Duration(), help="First write this much of the past, such as 24h.")
-@click.option("--visits-per-day", type=click.IntRange(1), default=4000, show_default=True, help="Traffic of the history.")
-@click.option("--rate", type=click.FloatRange(0), default=20.0, show_default=True, help="Live events a second; 0 for none.")
+@click.option(
+    "--visits-per-day", type=click.IntRange(1), default=4000, show_default=True, help="Traffic of the history."
+)
+@click.option(
+    "--rate", type=click.FloatRange(0), default=20.0, show_default=True, help="Live events a second; 0 for none."
+)
 @click.option("--for", "duration", type=Duration(), help="End after this long; else on Ctrl-C.")
 def simulate(
     site: str, seed: int, history: timedelta | None, visits_per_day: int, rate: float, duration: timedelta | None
@@ -310,8 +317,8 @@ def bench(events: int, rounds: int, latency_seconds: int, output: Path) -> None:
     run_bench(out, events=events, rounds=rounds, latency_seconds=latency_seconds, output=output)
 
 
-def _print_parts(settings: Any) -> list[stack.Part]:
-    parts = stack.status(settings)
+def _print_parts(settings: Settings) -> list[control.Part]:
+    parts = control.status(settings)
     for part in parts:
         state = "up" if part.answers else "down"
         whose = " (yours)" if part.yours else ""
@@ -320,7 +327,9 @@ def _print_parts(settings: Any) -> list[stack.Part]:
 
 
 def _progress() -> Progress:
-    return Progress(TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=out)
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=out
+    )
 
 
 def main() -> None:

@@ -179,7 +179,9 @@ def dropped_rows(settings: Settings, job: Job) -> int:
 def sql_hash(name: str) -> str:
     """Of everything that decides what a job does."""
     digest = hashlib.sha256()
-    for path in sorted([*(ROOT / "sql").glob("*.sql"), *(ROOT / "sql").glob("[tv]*/*.sql"), ROOT / f"sql/jobs/{name}.sql"]):
+    for path in sorted(
+        [*(ROOT / "sql").glob("*.sql"), *(ROOT / "sql").glob("[tv]*/*.sql"), ROOT / f"sql/jobs/{name}.sql"]
+    ):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -221,7 +223,9 @@ def _position(settings: Settings, name: str, job: str) -> str:
     except FootfallError:
         return name
     rows = sum(int(vertex["metrics"]["read-records"]) for vertex in detail["vertices"][1:2])
-    return f"{name} {detail['state'].lower()} {detail['duration'] // 1000} s" + (f", {rows:,} rows read" if rows else "")
+    return f"{name} {detail['state'].lower()} {detail['duration'] // 1000} s" + (
+        f", {rows:,} rows read" if rows else ""
+    )
 
 
 def _between(separator: str, items: Iterable[str]) -> list[str]:

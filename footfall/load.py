@@ -60,7 +60,9 @@ def load(settings: Settings, path: Path, site: str, progress: Callable[[int], No
                         event["receivedAt"] = event.get("receivedAt") or iso(newest)
                         loaded.late += time < newest - LATENESS_MS
                     visitor = event.get("anonymousId") or event.get("userId") or ""
-                    topic.send(f"{site}:{visitor}".encode(), json.dumps(event, ensure_ascii=False).encode("utf-8", "replace"))
+                    topic.send(
+                        f"{site}:{visitor}".encode(), json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
+                    )
                 if topic.sent % 1000 == 0:
                     progress(file.tell())
             loaded.count = topic.sent

@@ -30,6 +30,11 @@ class Settings:
         return [path for path in (LOCAL_ENV, self.secrets_file) if path.exists()]
 
     @property
+    def jars(self) -> Path:
+        """What pom.xml lists, fetched once for all stacks of this checkout."""
+        return ROOT / ".footfall" / "jars"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 
@@ -73,6 +78,4 @@ def load_settings() -> Settings:
     return Settings(home=home, values=values)
 
 
-SECRET_NAMES = frozenset(
-    f"POSTGRES_{role}_PASSWORD" for role in ("ADMIN", "OWNER", "WRITER", "READER")
-)
+SECRET_NAMES = frozenset(f"POSTGRES_{role}_PASSWORD" for role in ("ADMIN", "OWNER", "WRITER", "READER"))

@@ -46,14 +46,36 @@ def odd_records(seed: int = 1) -> Iterator[bytes | None]:
     yield good
     yield from TEXTS
     yield from ([good], b"[" + good + b"]", b"[" + good + b"," + good + b"]")[1:]
-    yield from (good + b"x", good + good, b" \n" + good, b"\xef\xbb\xbf" + good, good[:-1], good[:-1] + b',"site":"other"}')
-    yield from (good[:-1] + b',"site":null}', good[:-1] + b',"x":[[1,{"a":[]}]]}', good[:-1] + b',"x":"\xff"}', good[:-1] + b",x:1}")
+    yield from (
+        good + b"x",
+        good + good,
+        b" \n" + good,
+        b"\xef\xbb\xbf" + good,
+        good[:-1],
+        good[:-1] + b',"site":"other"}',
+    )
+    yield from (
+        good[:-1] + b',"site":null}',
+        good[:-1] + b',"x":[[1,{"a":[]}]]}',
+        good[:-1] + b',"x":"\xff"}',
+        good[:-1] + b",x:1}",
+    )
     yield from (good.replace(b'"shop"', b'"sh\xc3op"'), good.replace(b"{", b"{ //c\n", 1), good.replace(b'"', b"'"))
     yield good[:-1] + b',"x":' + b"[" * 900 + b"]" * 900 + b"}"
     yield good[:-1] + b',"x":' + b"[" * 1100 + b"]" * 1100 + b"}"
     yield good[:-1] + b',"x":' + b"1" * 1100 + b"}"
     yield good[:-1] + b',"context":{"page":' + b"[" * 1100 + b"]" * 1100 + b"}}"
-    for field in ("messageId", "type", "site", "anonymousId", "userId", "timestamp", "receivedAt", "context", "properties"):
+    for field in (
+        "messageId",
+        "type",
+        "site",
+        "anonymousId",
+        "userId",
+        "timestamp",
+        "receivedAt",
+        "context",
+        "properties",
+    ):
         yield json.dumps({key: value for key, value in GOOD.items() if key != field}).encode()
         for value in VALUES:
             yield _text({**GOOD, field: value})
@@ -76,7 +98,9 @@ def odd_records(seed: int = 1) -> Iterator[bytes | None]:
                 case 1:
                     del record[place : place + random_.randint(1, 5)]
                 case 2:
-                    record[place:place] = random_.choice([b'"', b"{", b"}", b",", b"[", b"\\", b"\x00", b"\xff", b"\\u0000"])
+                    record[place:place] = random_.choice(
+                        [b'"', b"{", b"}", b",", b"[", b"\\", b"\x00", b"\xff", b"\\u0000"]
+                    )
         yield bytes(record)
 
 

@@ -26,7 +26,7 @@ def distribution(settings: Settings) -> Path:
     """Lay out .footfall/flink as a stock Flink: the wheel's bin, opt and plugins, its lib with our connectors, our conf."""
     import pyflink
 
-    wheel, home, jars = Path(pyflink.__file__).parent, settings.flink_home, settings.home / "jars"
+    wheel, home, jars = Path(pyflink.__file__).parent, settings.flink_home, settings.jars
     for folder in ("bin", "lib", "opt", "plugins"):
         shutil.rmtree(home / folder, ignore_errors=True)
         (home / folder).mkdir(parents=True)
@@ -106,7 +106,9 @@ def start(settings: Settings) -> None:
         for folder in ("checkpoints", "savepoints"):
             (settings.home / "data" / "flink" / folder).mkdir(parents=True, exist_ok=True)
         manager = _start(settings, "jobmanager", "jobmanager.sh")
-        processes.wait_until(lambda: answers(settings), manager, "Flink's job manager", settings.logs / "jobmanager.log")
+        processes.wait_until(
+            lambda: answers(settings), manager, "Flink's job manager", settings.logs / "jobmanager.log"
+        )
     if processes.find(_pid_file(settings, "taskmanager")) is None:
         start_task_manager(settings)
 

@@ -36,10 +36,14 @@ def ensure_jars(jars: Path) -> Path:
         return jars
     maven = shutil.which("mvn")
     if not maven:
-        raise FootfallError("mvn is missing: install Maven (Debian: apt-get install maven); it fetches Kafka and connectors")
+        raise FootfallError(
+            "mvn is missing: install Maven (Debian: apt-get install maven); it fetches Kafka and connectors"
+        )
     java()
     shutil.rmtree(jars, ignore_errors=True)
-    done = subprocess.run([maven, "-q", "-B", "-f", str(POM), f"-Djars={jars}", "package"], capture_output=True, text=True)
+    done = subprocess.run(
+        [maven, "-q", "-B", "-f", str(POM), f"-Djars={jars}", "package"], capture_output=True, text=True
+    )
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if "ERROR" in line]
         raise FootfallError(f"mvn could not fetch the jars: {lines[0] if lines else 'no reason given'}")
@@ -50,7 +54,7 @@ def ensure_jars(jars: Path) -> Path:
 def main() -> None:
     """`python -m footfall.stack.java`: the jars part of `make install`."""
     try:
-        ensure_jars(load_settings().home / "jars")
+        ensure_jars(load_settings().jars)
     except FootfallError as error:
         sys.exit(f"footfall: {error}")
 

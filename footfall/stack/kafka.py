@@ -48,7 +48,7 @@ def start(settings: Settings) -> psutil.Process:
     logging_config.write_text(_LOGGING)
     base = [
         java(), "-Xms256m", "-Xmx512m", "-XX:+UseG1GC", "-XX:+ExitOnOutOfMemoryError", "-Duser.timezone=UTC",
-        f"-Dlog4j2.configurationFile={logging_config}", "-cp", str(settings.home / "jars" / "kafka" / "*"),
+        f"-Dlog4j2.configurationFile={logging_config}", "-cp", str(settings.jars / "kafka" / "*"),
     ]  # fmt: skip
     if not (data / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

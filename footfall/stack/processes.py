@@ -76,9 +76,7 @@ def _owner(port: int) -> str:
     return ""
 
 
-def wait_until(
-    ready: Callable[[], bool], process: psutil.Process, name: str, log: Path, timeout: float = 60
-) -> None:
+def wait_until(ready: Callable[[], bool], process: psutil.Process, name: str, log: Path, timeout: float = 60) -> None:
     """Wait for ready(); raise FootfallError where the process ends first or timeout seconds pass."""
     deadline = time.monotonic() + timeout
     while not ready():
