@@ -138,11 +138,12 @@ def _measure(settings: Settings, sql: Path, name: str, events: int) -> Figures:
 
 def _running_since(settings: Settings, job: str, vertex: str) -> int:
     tasks = flink.rest(settings, f"/jobs/{job}/vertices/{vertex}")["subtasks"]
-    waits = ("CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING")
-    return min(
-        int(task["start-time"]) + sum(max(0, task["status-duration"].get(state, 0)) for state in waits[2:])
+    waits = ("DEPLOYING", "INITIALIZING")
+    since: list[int] = [
+        int(task["start-time"]) + sum(max(0, task["status-duration"].get(state, 0)) for state in waits)
         for task in tasks
-    )
+    ]
+    return min(since)
 
 
 @contextmanager

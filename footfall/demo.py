@@ -133,7 +133,8 @@ def _view(connection: Any) -> Group:
     ).fetchone()
     summary = (
         f"{sessions:,} visits, {bounced / max(sessions, 1):.0%} of them bounces; "
-        f"{late:,} events came late, {rejected:,} were broken. Times are UTC; a visit is final 30 minutes after its last event."
+        f"{late:,} events came late, {rejected:,} were broken. "
+        "Times are UTC; a visit is final 30 minutes after its last event."
     )
     hint = (
         "Next, in another terminal:  .venv/bin/footfall psql -c 'SELECT * FROM sessions LIMIT 5'  ·  "

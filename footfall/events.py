@@ -147,7 +147,7 @@ def _event_time(record: Record) -> int:
     try:
         event: Any = json.loads(record.value or b"")
         times = [event["timestamp"], event.get("receivedAt") or iso(record.time)]
-        return min(record.time, *(milliseconds(time) for time in times))
+        return min([int(record.time), *(milliseconds(time) for time in times)])
     except (ValueError, KeyError, TypeError, AttributeError):
         return 0
 

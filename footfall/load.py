@@ -30,7 +30,7 @@ class Loaded:
 
 
 def load(settings: Settings, path: Path, site: str, progress: Callable[[int], None] = lambda done: None) -> Loaded:
-    """Write each event of a CSV file (user_id,event_time,url) or of Segment-Spec JSON lines to the topic, in file order.
+    """Write the events of a CSV file (user_id,event_time,url) or of Segment-Spec JSON lines to the topic, in order.
 
     An event without receivedAt is given the newest event time read so far, its own where the file is in order: what
     lies more than 60 s behind others in the file counts as late. A line that is no event is written as it is, and
@@ -78,7 +78,7 @@ def _time(event: dict[str, Any]) -> int | None:
 
 
 def _events(path: Path, file: IO[bytes], site: str) -> Iterator[dict[str, Any] | bytes]:
-    plain: Any = gzip.open(file) if path.suffix == ".gz" else file
+    plain: Any = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
     kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
     try:
         if kind == ".csv":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,7 +48,7 @@ def reads_and_writes(name: str) -> tuple[list[str], list[str]]:
     writes: list[str] = []
     for statement in read_job(SQL, name):
         words = significant(statement.text)
-        for before, token in zip(words, words[1:], strict=False):
+        for before, token in pairwise(words):
             if token.identifier in objects:
                 (writes if before.word == "INTO" else reads).append(token.identifier)
     return sorted(set(reads)), sorted(set(writes))

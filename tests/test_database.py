@@ -19,6 +19,7 @@ from psycopg.conninfo import make_conninfo
 
 from footfall import database
 from footfall.database import DatabaseError, bootstrap, maintain, migrate
+from footfall.settings import ROOT
 
 TABLES = ("sessions", "page_views_per_minute", "arrivals_per_minute", "late_events", "rejected_events")
 FLINK_TYPES = {
@@ -119,7 +120,7 @@ def test_migrations_go_down_to_nothing_and_up_again(tables: Tables) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_has_the_columns_keys_and_comments_that_flink_declares(untouched: Tables, table: str) -> None:
-    declared = (database.ROOT / "sql" / "tables" / f"{table}.sql").read_text()
+    declared = (ROOT / "sql" / "tables" / f"{table}.sql").read_text()
     column = r"^  (\w+) (STRING|TIMESTAMP\(3\)|BIGINT|INT|BOOLEAN)( NOT NULL)? COMMENT '((?:[^']|'')*)',$"
     columns = [
         (name, FLINK_TYPES[kind], bool(not_null), comment.replace("''", "'"))
@@ -232,7 +233,7 @@ def test_retention_drops_old_months_and_old_default_rows_only_of_tables_with_a_k
         tables.upsert_late_event(time, offset)
     done = maintain(tables.owner, NOW)  # 90 days before NOW is 26 August
     assert sorted(sentence for sentence in done if sentence.startswith(("deleted", "dropped"))) == [
-        "deleted 1 rows of late_events_default",
+        "deleted 1 row of late_events_default",
         *(f"dropped late_events_2026_{month}" for month in ("05", "06", "07")),
         *(f"dropped rejected_events_2026_{month}" for month in ("05", "06", "07")),
     ]
@@ -293,7 +294,9 @@ def test_a_failed_migration_names_its_file_and_leaves_nothing_of_it(
 ) -> None:
     for path in database.MIGRATIONS.glob("*.sql"):
         (tmp_path / path.name).write_text(path.read_text())
-    (tmp_path / "0099_broken.sql").write_text("-- migrate:up\nCREATE TABLE t (a int);\nSELECT nonsense;\n")
+    (tmp_path / "0099_broken.sql").write_text(
+        "-- migrate:up\nCREATE TABLE t (a int);\nSELECT nonsense;\n-- migrate:down\n"
+    )
     monkeypatch.setattr(database, "MIGRATIONS", tmp_path)
     with pytest.raises(DatabaseError, match=r'0099_broken\.sql failed: .*"nonsense" does not exist') as raised:
         migrate(tables.owner)

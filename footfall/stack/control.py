@@ -1,4 +1,4 @@
-"""All of the embedded stack: a Kafka broker, a Postgres server and a Flink cluster on loopback, or those of your own."""
+"""All of the embedded stack: Kafka, Postgres and Flink on loopback, or those of your own."""
 
 from __future__ import annotations
 
@@ -59,13 +59,9 @@ def down(settings: Settings, say: Say) -> list[str]:
     """Stop what `up` started, jobs included; data stay. Returns the names of what was stopped."""
     stopped = []
     with _lock(settings):
-        for name, stop in (
-            ("Flink", lambda: flink.stop(settings)),
-            ("Kafka", lambda: kafka.stop(settings)),
-            ("Postgres", lambda: _stop_postgres(settings)),
-        ):
+        for name, stop in (("Flink", flink.stop), ("Kafka", kafka.stop), ("Postgres", _stop_postgres)):
             say(name)
-            if stop():
+            if stop(settings):
                 stopped.append(name)
     return stopped
 

@@ -23,7 +23,7 @@ CONFIG = ROOT / "flink-conf" / "config.yaml"
 
 
 def distribution(settings: Settings) -> Path:
-    """Lay out .footfall/flink as a stock Flink: the wheel's bin, opt and plugins, its lib with our connectors, our conf."""
+    """Lay out .footfall/flink as a stock Flink: all that the wheel has, with our connectors in lib/ and our conf/."""
     import pyflink
 
     wheel, home, jars = Path(pyflink.__file__).parent, settings.flink_home, settings.jars
@@ -161,7 +161,7 @@ def rest(settings: Settings, path: str, body: dict[str, Any] | None = None, meth
     """One call of Flink's REST API; FootfallError where it does not answer or says no."""
     url = f"http://{settings.flink_rest}{path}"
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})  # noqa: S310
+    request = urllib.request.Request(url, data=data, method=method, headers={"Content-Type": "application/json"})
     try:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             text = answer.read()

@@ -74,7 +74,7 @@ BEGIN
   );
   RETURN NEXT format('made %s', partition_name);
   IF moved > 0 THEN
-    RETURN NEXT format('moved %s rows from %s to %s', moved, rest, partition_name);
+    RETURN NEXT format('moved %s %s from %s to %s', moved, CASE moved WHEN 1 THEN 'row' ELSE 'rows' END, rest, partition_name);
   END IF;
 END
 $$;
@@ -105,7 +105,7 @@ BEGIN
   EXECUTE format('DELETE FROM %s WHERE %I < $1', rest, time_column_of(parent)) USING cutoff;
   GET DIAGNOSTICS deleted = ROW_COUNT;
   IF deleted > 0 THEN
-    RETURN NEXT format('deleted %s rows of %s', deleted, rest);
+    RETURN NEXT format('deleted %s %s of %s', deleted, CASE deleted WHEN 1 THEN 'row' ELSE 'rows' END, rest);
   END IF;
 END
 $$;
