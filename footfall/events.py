@@ -124,7 +124,7 @@ def record_count(settings: Settings) -> int:
     """How many records the topic holds."""
     with _consumer(settings) as (consumer, partitions):
         ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
-        return sum(ends.values()) - sum(beginnings.values())
+        return int(sum(ends.values()) - sum(beginnings.values()))
 
 
 def refuse_behind(settings: Settings, oldest_ms: int, what: str) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,10 @@ import yaml
 from py4j.protocol import Py4JJavaError
 from pyflink.common import Configuration
 from pyflink.java_gateway import get_gateway
-from pyflink.table import EnvironmentSettings, TableEnvironment, TableResult
+from pyflink.table import EnvironmentSettings, TableEnvironment
 from pyflink.table.catalog import ObjectPath
 from pyflink.util.exceptions import JavaException
+from pyflink.util.java_utils import get_field_value
 
 from footfall.sql_cases import KAFKA_FIELDS, Record
 from footfall.sql_compare import written
@@ -28,6 +30,8 @@ from jobs.run_sql import explain
 from jobs.sql_script import Fault, ScriptError, Statement
 from jobs.sql_suite import read_job
 
+# Files in the place of the topic; no table has such a name
+EVENTS, BYTES = "log.events", "log.bytes"
 # Late rows are late, and rows come in their order, only with one reader and a watermark after each row.
 FORCED = {
     "execution.target": "local",
@@ -60,56 +64,59 @@ class Table:
 
 
 class Harness:
-    """One job in an environment of its own, which runs its cases one after the other or several at once."""
+    """One job, planned once by Flink and then run on one log after the other."""
 
-    def __init__(self, sql_dir: Path, job: str, suite: Iterable[Statement], config: Path, folder: Path) -> None:
-        """Create the suite and read the job. Raises ScriptError with what Flink refuses."""
+    def __init__(
+        self, sql_dir: Path, job: str, suite: Sequence[Statement], config: Path, folder: Path, cluster: Any
+    ) -> None:
+        """Create the suite and plan the job; folder is an empty one. Raises ScriptError with what Flink refuses."""
         self.folder = folder
-        self.statements = read_job(sql_dir, job)
-        own = dict(statement.set_option for statement in self.statements if statement.set_option)
+        self.cluster = cluster
+        statements = read_job(sql_dir, job)
+        own = dict(statement.set_option for statement in statements if statement.set_option)
         self.environment = _environment({**production_options(config), **own, **FORCED, "pipeline.name": job})
-        suite = list(suite)
         tables = [statement for statement in suite if statement.kind == "CREATE TABLE"]
         for statement in tables:
             self._execute(statement)
         self.tables = {table.name: table for table in map(self._table, tables)}
         # Flink looks for a table's connector when a view names it: the shadows come first
-        self._shadow(folder / "nothing")
-        for statement in suite:
-            if statement not in tables:
+        for table in self.tables.values():
+            self._shadow(table)
+        for statement in [*suite, *statements]:
+            if statement not in tables and statement.kind.startswith("CREATE"):
                 self._execute(statement)
-        self.sinks = [name for name in written(self.statements) if name in self.tables]
+        self.insert = statements[-1]
+        self.sinks = [name for name in written(statements) if name in self.tables]
+        self.operators = self._plan()
 
-    def submit(self, number: int, given: Sequence[Record]) -> Callable[[], dict[str, list[str]]]:
-        """Start the job on a log; the function that comes back waits for its end and gives each sink's changelog.
+    def run(self, given: Iterable[Record]) -> dict[str, list[str]]:
+        """The changelog of each table that the job writes, lines of Debezium JSON, after it has read a log.
 
-        A changelog is lines of Debezium JSON. Raises ScriptError for what Flink refuses, as the function does for a
-        job that failed.
+        Raises ScriptError for a job that failed.
         """
-        folder = self.folder / str(number)
-        folder.mkdir()
-        (folder / "events").write_text("".join(f"{line}\n" for record in given for line in record.as_events()))
-        (folder / "bytes").write_text("".join(f"{record.as_bytes()}\n" for record in given))
-        self._shadow(folder)
-        result: TableResult | None = None
-        for statement in self.statements:
-            if statement.kind == "CREATE VIEW":
-                self.environment.execute_sql(f"DROP TEMPORARY VIEW IF EXISTS `{statement.name}`")
-            if statement.kind != "SET":
-                result = self._execute(statement)
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        records = list(given)
+        (self.folder / EVENTS).write_text("".join(f"{line}\n" for record in records for line in record.as_events()))
+        (self.folder / BYTES).write_text("".join(f"{record.as_bytes()}\n" for record in records))
+        executor = get_field_value(self.environment._j_tenv, "execEnv")
+        configuration = self.environment._j_tenv.getConfig().getConfiguration()
+        try:
+            pipeline = executor.createPipeline(self.operators, configuration, self.folder.name)
+            self.cluster.executeJobBlocking(pipeline.getJobGraph())
+        except (Py4JJavaError, JavaException) as error:
+            message = f"the job failed: {explain(error)[0]}"
+            raise ScriptError([Fault(self.insert.path, self.insert.line, message)]) from error
+        return {sink: _lines(self.folder / sink) for sink in self.sinks}
 
-        def wait() -> dict[str, list[str]]:
-            assert result is not None  # read_job lets no job be without an INSERT
-            try:
-                result.wait()
-            except (Py4JJavaError, JavaException) as error:
-                place = self.statements[-1]
-                raise ScriptError([Fault(place.path, place.line, f"the job failed: {explain(error)[0]}")]) from error
-            changelogs = {sink: _lines(folder / sink) for sink in self.sinks}
-            shutil.rmtree(folder)
-            return changelogs
-
-        return wait
+    def _plan(self) -> Any:
+        """The job as execute_sql would hand it to the cluster: planning takes far longer than running a case."""
+        environment = self.environment._j_tenv
+        with _faults_of(self.insert):
+            operation = environment.getParser().parse(self.insert.text).get(0)
+            is_set = operation.getClass().getSimpleName() == "StatementSetOperation"
+            operations = operation.getOperations() if is_set else get_gateway().jvm.java.util.List.of(operation)
+            return environment.getPlanner().translate(operations)
 
     def _table(self, statement: Statement) -> Table:
         catalog = self.environment.get_catalog(self.environment.get_current_catalog())
@@ -126,24 +133,30 @@ class Harness:
             raise ScriptError([Fault(statement.path, statement.line, message)])
         return found
 
-    def _shadow(self, folder: Path) -> None:
-        for table in self.tables.values():
-            options = _shadow_options(table, folder)
-            if options:
-                columns = ", ".join(f"`{name}` {table.columns[name]}" for name in table.metadata)
-                self.environment.execute_sql(f"DROP TEMPORARY TABLE IF EXISTS `{table.name}`")
-                self.environment.execute_sql(
-                    f"CREATE TEMPORARY TABLE `{table.name}` {f'({columns})' if columns else ''} "
-                    f"WITH ({', '.join(f'{_quoted(key)} = {_quoted(value)}' for key, value in options.items())}) "
-                    f"LIKE `{table.name}` (EXCLUDING OPTIONS EXCLUDING METADATA)"
-                )
+    def _shadow(self, table: Table) -> None:
+        if options := _shadow_options(table, self.folder):
+            columns = ", ".join(f"`{name}` {table.columns[name]}" for name in table.metadata)
+            self.environment.execute_sql(
+                f"CREATE TEMPORARY TABLE `{table.name}` {f'({columns})' if columns else ''} "
+                f"WITH ({', '.join(f'{_quoted(key)} = {_quoted(value)}' for key, value in options.items())}) "
+                f"LIKE `{table.name}` (EXCLUDING OPTIONS EXCLUDING METADATA)"
+            )
 
-    def _execute(self, statement: Statement) -> TableResult:
-        try:
-            return self.environment.execute_sql(statement.text)
-        except (Py4JJavaError, JavaException) as error:
-            message, line = explain(error)
-            raise ScriptError([Fault(statement.path, statement.line + max(line, 1) - 1, message)]) from error
+    def _execute(self, statement: Statement) -> None:
+        with _faults_of(statement):
+            self.environment.execute_sql(statement.text)
+
+
+@contextmanager
+def mini_cluster() -> Iterator[Any]:
+    """A Flink cluster inside the JVM of this process, for all cases: starting one takes longer than a case."""
+    runtime = get_gateway().jvm.org.apache.flink.runtime.minicluster
+    cluster = runtime.MiniCluster(runtime.MiniClusterConfiguration.Builder().withRandomPorts().build())
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        cluster.close()
 
 
 def production_options(config: Path) -> dict[str, str]:
@@ -155,7 +168,7 @@ def production_options(config: Path) -> dict[str, str]:
 def _shadow_options(table: Table, folder: Path) -> dict[str, str]:
     if table.connector == "kafka":
         own = {key: value for key, value in table.options.items() if key.startswith("json.")}
-        file = "bytes" if table.options["format"] == "raw" else "events"
+        file = BYTES if table.options["format"] == "raw" else EVENTS
         json = {"format": "json", "json.timestamp-format.standard": "ISO-8601"}
         return {"connector": "filesystem", "path": str(folder / file), **json, **own}
     if table.connector == "jdbc":
@@ -167,6 +180,16 @@ def _shadow_options(table: Table, folder: Path) -> dict[str, str]:
             "debezium-json.encode.decimal-as-plain-number": "true",
         }
     return {}
+
+
+@contextmanager
+def _faults_of(statement: Statement) -> Iterator[None]:
+    """What Flink refuses, as a ScriptError with its place."""
+    try:
+        yield
+    except (Py4JJavaError, JavaException) as error:
+        message, line = explain(error)
+        raise ScriptError([Fault(statement.path, statement.line + max(line, 1) - 1, message)]) from error
 
 
 def _lines(folder: Path) -> list[str]:

@@ -108,14 +108,14 @@ def run(
         faults += [fault for case in found for fault in expectation_faults(case, tables, sinks)]
     if faults:
         raise ScriptError(faults)
-    from footfall.sql_harness import Harness  # pyflink takes seconds to import: after all that needs no Flink
+    from footfall.sql_harness import Harness, mini_cluster  # pyflink takes seconds to import: after all that needs no Flink
 
     results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="footfall-test-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="footfall-test-") as scratch, mini_cluster() as cluster:
         for job, found in cases.items():
             folder = Path(scratch) / job
             folder.mkdir()
-            for result in _results(found, partial(Harness, sql_dir, job, suite, CONFIG, folder)):
+            for result in _results(found, partial(Harness, sql_dir, job, suite, CONFIG, folder, cluster)):
                 results.append(result)
                 on_result(result)
     return results
@@ -157,34 +157,24 @@ def _read_all(names: Sequence[str], sql_dir: Path, tests_dir: Path) -> dict[str,
 
 
 def _results(cases: Sequence[Case], start: Callable[[], Harness]) -> Iterator[Result]:
-    """The results of one job's cases. The next is planned while the last one runs; a fault of the SQL ends them all."""
-    waiting: list[tuple[Case, Callable[[], dict[str, list[str]]]]] = []
-    number = 0
+    """The results of one job's cases; what Flink refuses of its SQL is an error of each."""
     try:
         harness = start()
-        for number, case in enumerate(cases):
-            waiting.append((case, harness.submit(number, case.given)))
-            if len(waiting) > 1:
-                yield _finish(*waiting.pop(0), harness)
-        number = len(cases)
     except ScriptError as error:
-        yield from (_finish(*running, harness) for running in waiting)
-        yield from (Result(case, error=str(error)) for case in cases[number:])
-    else:
-        yield from (_finish(*running, harness) for running in waiting)
-
-
-def _finish(case: Case, wait: Callable[[], dict[str, list[str]]], harness: Harness) -> Result:
-    try:
-        changelogs = wait()
-    except ScriptError as error:
-        return Result(case, error=str(error))
-    missing: list[str] = []
-    unexpected: list[str] = []
-    for name, rows in case.expect.items():
-        table = harness.tables[name or own_table(case.job, harness.sinks)]
-        difference = compare(rows, fold(changelogs[table.name], table.key), table.columns)
-        prefix = f"{name}: " if name else ""
-        missing += [prefix + written_row(row) for row in difference.missing]
-        unexpected += [prefix + written_row(row) for row in difference.unexpected]
-    return Result(case, missing, unexpected)
+        yield from (Result(case, error=str(error)) for case in cases)
+        return
+    for case in cases:
+        try:
+            changelogs = harness.run(case.given)
+        except ScriptError as error:
+            yield Result(case, error=str(error))
+            continue
+        missing: list[str] = []
+        unexpected: list[str] = []
+        for name, rows in case.expect.items():
+            table = harness.tables[name or own_table(case.job, harness.sinks)]
+            difference = compare(rows, fold(changelogs[table.name], table.key), table.columns)
+            prefix = f"{name}: " if name else ""
+            missing += [prefix + written_row(row) for row in difference.missing]
+            unexpected += [prefix + written_row(row) for row in difference.unexpected]
+        yield Result(case, missing, unexpected)

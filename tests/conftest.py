@@ -1,7 +1,8 @@
-"""What tests of several subjects share: a real Postgres, started once."""
+"""What tests of several subjects share: a real Postgres, started once, and databases with the tables in it."""
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import socket
 import tempfile
@@ -9,11 +10,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from footfall import database
 from footfall.stack import postgres as server
+
+numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -56,3 +60,62 @@ def postgres() -> Iterator[Postgres]:
     finally:
         server.stop(running.directory)
         shutil.rmtree(folder)
+
+
+class Tables:
+    """A database with the tables, and a connection string for each role."""
+
+    def __init__(self, server: Postgres, name: str) -> None:
+        self.owner = server.conninfo(database.OWNER, name)
+        self.writer = server.conninfo(database.WRITER, name)
+        self.reader = server.conninfo(database.READER, name)
+
+    def run(self, role: str, query: str, *values: object) -> list[tuple[object, ...]]:
+        with psycopg.connect(role, autocommit=True) as connection:
+            cursor = connection.execute(query, values)
+            return cursor.fetchall() if cursor.description else []
+
+    def upsert_page_views(self, time: str, count: int = 1, role: str | None = None) -> None:
+        """As Flink's JDBC sink does it."""
+        self.run(
+            role or self.writer,
+            "INSERT INTO page_views_per_minute (site, window_start, page_path, page_view_count, visitor_count)"
+            " VALUES ('shop', %s, '/', %s, 1) ON CONFLICT (site, window_start, page_path) DO UPDATE SET"
+            " page_view_count = EXCLUDED.page_view_count, visitor_count = EXCLUDED.visitor_count",
+            time, count,
+        )  # fmt: skip
+
+    def upsert_late_event(self, time: str, offset: int = 0) -> None:
+        self.run(
+            self.writer,
+            "INSERT INTO late_events (received_at, kafka_partition, kafka_offset, site, message_id, event_time,"
+            " lateness_ms, event_type, visitor_id) VALUES (%s, 0, %s, 'shop', 'm', now(), 70000, 'page', 'v')"
+            " ON CONFLICT (received_at, kafka_partition, kafka_offset) DO UPDATE SET site = EXCLUDED.site",
+            time, offset,
+        )  # fmt: skip
+
+    def places(self, table: str) -> list[str]:
+        """In which partition each row of a table is."""
+        return sorted(str(row[0]) for row in self.run(self.owner, f"SELECT tableoid::regclass FROM {table}"))
+
+
+def database_with_tables(server: Postgres) -> Iterator[Tables]:
+    name = f"footfall_{next(numbers)}"
+    database.bootstrap(server.conninfo("postgres"), server.passwords, name)
+    made = Tables(server, name)
+    database.migrate(made.owner)
+    yield made
+    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def tables(postgres: Postgres) -> Iterator[Tables]:
+    """A database of its own for each test, migrated."""
+    yield from database_with_tables(postgres)
+
+
+@pytest.fixture(scope="module")
+def untouched(postgres: Postgres) -> Iterator[Tables]:
+    """One for all tests that leave nothing behind."""
+    yield from database_with_tables(postgres)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 import subprocess
-import threading
-from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import Postgres, free_port
+from conftest import Postgres, Tables, free_port
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
@@ -28,66 +26,6 @@ FLINK_TYPES = {
 }  # fmt: skip
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 NUMBERS = ("_count", "_ms", "_partition", "_offset")
-numbers = itertools.count(1)
-
-
-class Tables:
-    """A database with the tables, and a connection string for each role."""
-
-    def __init__(self, server: Postgres, name: str) -> None:
-        self.owner = server.conninfo(database.OWNER, name)
-        self.writer = server.conninfo(database.WRITER, name)
-        self.reader = server.conninfo(database.READER, name)
-
-    def run(self, role: str, query: str, *values: object) -> list[tuple[object, ...]]:
-        with psycopg.connect(role, autocommit=True) as connection:
-            cursor = connection.execute(query, values)
-            return cursor.fetchall() if cursor.description else []
-
-    def upsert_page_views(self, time: str, count: int = 1, role: str | None = None) -> None:
-        """As Flink's JDBC sink does it."""
-        self.run(
-            role or self.writer,
-            "INSERT INTO page_views_per_minute (site, window_start, page_path, page_view_count, visitor_count)"
-            " VALUES ('shop', %s, '/', %s, 1) ON CONFLICT (site, window_start, page_path) DO UPDATE SET"
-            " page_view_count = EXCLUDED.page_view_count, visitor_count = EXCLUDED.visitor_count",
-            time, count,
-        )  # fmt: skip
-
-    def upsert_late_event(self, time: str, offset: int = 0) -> None:
-        self.run(
-            self.writer,
-            "INSERT INTO late_events (received_at, kafka_partition, kafka_offset, site, message_id, event_time,"
-            " lateness_ms, event_type, visitor_id) VALUES (%s, 0, %s, 'shop', 'm', now(), 70000, 'page', 'v')"
-            " ON CONFLICT (received_at, kafka_partition, kafka_offset) DO UPDATE SET site = EXCLUDED.site",
-            time, offset,
-        )  # fmt: skip
-
-    def places(self, table: str) -> list[str]:
-        """In which partition each row of a table is."""
-        return sorted(str(row[0]) for row in self.run(self.owner, f"SELECT tableoid::regclass FROM {table}"))
-
-
-def database_with_tables(server: Postgres) -> Iterator[Tables]:
-    name = f"footfall_{next(numbers)}"
-    bootstrap(server.conninfo("postgres"), server.passwords, name)
-    made = Tables(server, name)
-    migrate(made.owner)
-    yield made
-    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-@pytest.fixture
-def tables(postgres: Postgres) -> Iterator[Tables]:
-    """A database of its own for each test, migrated."""
-    yield from database_with_tables(postgres)
-
-
-@pytest.fixture(scope="module")
-def untouched(postgres: Postgres) -> Iterator[Tables]:
-    """One for all tests that leave nothing behind."""
-    yield from database_with_tables(postgres)
 
 
 def test_migrating_again_finds_nothing_to_do(untouched: Tables) -> None:
@@ -253,19 +191,24 @@ def test_a_retention_row_for_no_table_is_pointed_out(tables: Tables) -> None:
     assert maintain(tables.owner, NOW)[0] == "retention names sesions, which is no table"
 
 
-def test_a_writer_with_an_open_transaction_delays_a_move_but_loses_no_row(tables: Tables) -> None:
-    tables.upsert_page_views("2026-11-01 00:00Z")
-    with psycopg.connect(tables.writer) as writer, psycopg.connect(tables.owner, autocommit=True) as watcher:
-        writer.execute("INSERT INTO page_views_per_minute VALUES ('shop', '2026-11-02 00:00Z', '/', 1, 1)")
-        done: list[str] = []
-        upkeep = threading.Thread(target=lambda: done.extend(maintain(tables.owner, NOW)))
-        upkeep.start()
-        waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'page_views_per_minute_default'::regclass"
-        while not watcher.execute(waiting).fetchone():
-            assert upkeep.is_alive()
-        writer.commit()
-        upkeep.join()
-    assert "moved 2 rows from page_views_per_minute_default to page_views_per_minute_2026_11" in done
+def test_writers_that_are_at_work_while_rows_move_neither_fail_nor_lose_a_row(tables: Tables) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'page_views_per_minute'::regclass"
+    with psycopg.connect(tables.writer) as first, psycopg.connect(tables.owner, autocommit=True) as watcher:
+
+        def wait_for(count: int) -> None:
+            while watcher.execute(waiting).fetchone() != (count,):
+                assert not any(work.done() for work in (upkeep, second)), "nobody waits for the first writer"
+
+        with ThreadPoolExecutor() as pool:
+            first.execute("INSERT INTO page_views_per_minute VALUES ('shop', '2026-11-01 00:00Z', '/', 1, 1)")
+            second: Future[object] = Future()
+            upkeep = pool.submit(maintain, tables.owner, datetime(2026, 12, 24, tzinfo=UTC))  # begins with November
+            wait_for(1)
+            second = pool.submit(tables.upsert_page_views, "2026-11-02 00:00Z")
+            wait_for(2)
+            first.commit()
+            second.result()
+    assert "moved 1 row from page_views_per_minute_default to page_views_per_minute_2026_11" in upkeep.result()
     assert tables.places("page_views_per_minute") == ["page_views_per_minute_2026_11"] * 2
 
 

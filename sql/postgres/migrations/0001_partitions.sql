@@ -39,12 +39,13 @@ BEGIN
     FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
     WHERE i.indrelid = table_name::regclass AND i.indisprimary;
     -- An upsert finds its row in a columnar chunk by segment and order: together they hold the whole key.
-    SELECT string_agg(format('%I', c) || CASE c WHEN time_column THEN ' DESC' ELSE '' END, ', ' ORDER BY n) INTO order_by
+    SELECT string_agg(format('%I', c) || CASE c WHEN time_column THEN ' DESC' ELSE '' END, ', ' ORDER BY n)
+    INTO order_by
     FROM unnest(key_columns) WITH ORDINALITY AS k (c, n) WHERE c <> 'site';
-    EXECUTE format('ALTER TABLE %I SET (timescaledb.enable_columnstore, timescaledb.orderby = %L)', table_name, order_by);
-    IF 'site' = ANY (key_columns) THEN
-      EXECUTE format('ALTER TABLE %I SET (timescaledb.segmentby = ''site'')', table_name);
-    END IF;
+    EXECUTE format(
+      'ALTER TABLE %I SET (timescaledb.enable_columnstore = true, timescaledb.orderby = %L%s)', table_name, order_by,
+      CASE WHEN 'site' = ANY (key_columns) THEN ', timescaledb.segmentby = ''site''' ELSE '' END
+    );
     CALL add_columnstore_policy(table_name::regclass, after => INTERVAL '7 days');
   END IF;
 END

@@ -58,7 +58,8 @@ COMMENT ON COLUMN page_views_per_minute.site IS 'site that was visited';
 COMMENT ON COLUMN page_views_per_minute.window_start IS 'start of the minute, UTC';
 COMMENT ON COLUMN page_views_per_minute.page_path IS 'path of the page; empty where the event names no page';
 COMMENT ON COLUMN page_views_per_minute.page_view_count IS 'events of type page or screen';
-COMMENT ON COLUMN page_views_per_minute.visitor_count IS 'distinct visitors of this page in this minute; do not add up over minutes';
+COMMENT ON COLUMN page_views_per_minute.visitor_count IS
+  'distinct visitors of this page in this minute; do not add up over minutes';
 SELECT keep_by_time('page_views_per_minute', 'window_start');
 
 CREATE TABLE arrivals_per_minute (
@@ -93,7 +94,8 @@ CREATE TABLE late_events (
   PRIMARY KEY (received_at, kafka_partition, kafka_offset)
 ) PARTITION BY RANGE (received_at);
 CREATE INDEX ON late_events (site, received_at DESC);
-COMMENT ON TABLE late_events IS 'one row per event that came more than 60 s after it happened: counted in no other table until a replay.';
+COMMENT ON TABLE late_events IS
+  'one row per event that came more than 60 s after it happened: counted in no other table until a replay.';
 COMMENT ON COLUMN late_events.received_at IS 'when it reached us, UTC';
 COMMENT ON COLUMN late_events.kafka_partition IS 'partition of its record';
 COMMENT ON COLUMN late_events.kafka_offset IS 'place of its record in the partition';
@@ -124,7 +126,8 @@ COMMENT ON COLUMN rejected_events.kafka_partition IS 'partition of the record';
 COMMENT ON COLUMN rejected_events.kafka_offset IS 'place of the record in the partition';
 COMMENT ON COLUMN rejected_events.site IS 'site that it names, where it can be read';
 COMMENT ON COLUMN rejected_events.reason IS 'what is wrong with it';
-COMMENT ON COLUMN rejected_events.original IS 'its text; a character that Postgres can''t hold reads as the replacement character';
+COMMENT ON COLUMN rejected_events.original IS
+  'its text; a character that Postgres can''t hold reads as the replacement character';
 SELECT keep_by_time('rejected_events', 'received_at');
 
 -- migrate:down

@@ -48,15 +48,17 @@ CREATE FUNCTION make_month(parent regclass, month_start timestamptz) RETURNS SET
 LANGUAGE plpgsql SET timezone = 'UTC' SET lock_timeout = '2s' AS $$
 DECLARE
   month_end CONSTANT timestamptz := month_start + INTERVAL '1 month';
-  partition_name CONSTANT text := format('%s_%s', (SELECT relname FROM pg_class WHERE oid = parent), to_char(month_start, 'YYYY_MM'));
+  parent_name CONSTANT text := (SELECT relname FROM pg_class WHERE oid = parent);
+  partition_name CONSTANT text := format('%s_%s', parent_name, to_char(month_start, 'YYYY_MM'));
   rest CONSTANT regclass := default_partition_of(parent);
   moved bigint := 0;
 BEGIN
   IF EXISTS (SELECT FROM partitions_of(parent) WHERE range_start < month_end AND range_end > month_start) THEN
     RETURN;
   END IF;
-  -- Writers go on meanwhile: neither this lock nor that of ATTACH stops an upsert into another partition.
-  EXECUTE format('LOCK TABLE ONLY %s IN SHARE UPDATE EXCLUSIVE MODE', parent);
+  -- Upserts wait here, before they choose a partition. With the lock that ATTACH itself takes, one that had chosen the
+  -- default partition already would wait there, and then fail: its row belongs to the new partition by now.
+  EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', parent);
   IF EXISTS (SELECT FROM partitions_of(parent) WHERE range_start < month_end AND range_end > month_start) THEN
     RETURN;  -- another session made it while we waited
   END IF;
@@ -64,7 +66,8 @@ BEGIN
   IF rest IS NOT NULL THEN
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', rest);
     EXECUTE format(
-      'WITH moved AS (DELETE FROM %1$s WHERE %2$I >= $1 AND %2$I < $2 RETURNING *) INSERT INTO %3$I SELECT * FROM moved',
+      'WITH moved AS (DELETE FROM %1$s WHERE %2$I >= $1 AND %2$I < $2 RETURNING *)'
+      ' INSERT INTO %3$I SELECT * FROM moved',
       rest, time_column_of(parent), partition_name
     ) USING month_start, month_end;
     GET DIAGNOSTICS moved = ROW_COUNT;
@@ -74,7 +77,9 @@ BEGIN
   );
   RETURN NEXT format('made %s', partition_name);
   IF moved > 0 THEN
-    RETURN NEXT format('moved %s %s from %s to %s', moved, CASE moved WHEN 1 THEN 'row' ELSE 'rows' END, rest, partition_name);
+    RETURN NEXT format(
+      'moved %s %s from %s to %s', moved, CASE moved WHEN 1 THEN 'row' ELSE 'rows' END, rest, partition_name
+    );
   END IF;
 END
 $$;
@@ -148,8 +153,7 @@ BEGIN
       WHERE c.relkind = 'p' AND NOT c.relispartition AND c.relnamespace = current_schema()::regnamespace
     ),
     months AS (
-      SELECT generate_series(this_month - INTERVAL '1 month', this_month + INTERVAL '3 months', INTERVAL '1 month') AS month_start
-      FROM date_trunc('month', moment) AS this_month
+      SELECT date_trunc('month', moment) + n * INTERVAL '1 month' AS month_start FROM generate_series(-1, 3) AS n
     )
     SELECT format('SELECT make_month(%L, %L)', parent, month_start) FROM kept CROSS JOIN months
     WHERE cutoff IS NULL OR month_start + INTERVAL '1 month' > cutoff
@@ -159,7 +163,9 @@ BEGIN
     SELECT format('SELECT delete_default_rows_before(%L, %L)', parent, cutoff) FROM kept WHERE cutoff IS NOT NULL;
   IF to_regclass('timescaledb_information.hypertables') IS NOT NULL THEN
     RETURN QUERY
-      SELECT format('SELECT keep_chunks(%L, %L, %L)', format('%I.%I', h.hypertable_schema, h.hypertable_name), r.keep, moment)
+      SELECT format(
+        'SELECT keep_chunks(%L, %L, %L)', format('%I.%I', h.hypertable_schema, h.hypertable_name), r.keep, moment
+      )
       FROM timescaledb_information.hypertables AS h LEFT JOIN retention AS r ON r.table_name = h.hypertable_name
       WHERE h.hypertable_schema = current_schema();
   END IF;

@@ -1,0 +1,1 @@
+"""Real Kafka, Postgres, Flink and command line; the stack is started once, for this folder."""

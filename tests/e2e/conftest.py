@@ -1,0 +1,64 @@
+"""The stack of these tests: in a folder and on ports of its own, gone without a trace afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import free_port, open_folder
+
+from footfall.settings import Settings, load_settings
+from footfall.stack import control
+
+PORTS = ("KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "POSTGRES_PORT", "FLINK_PORT", "FLINK_RPC_PORT")
+# What would point at a server of the user's own, or at another job's topic.
+FOREIGN = ("KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_HOST", "POSTGRES_JDBC_URL", "FLINK_REST_ADDRESS", "RAW_EVENTS_TOPIC")
+
+
+@pytest.fixture(scope="package")
+def stack() -> Iterator[Settings]:
+    """A running stack; the environment names it, so that `footfall` finds it too."""
+    home = open_folder()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("FOOTFALL_HOME", str(home))
+        ports = {name: free_port() for name in PORTS}
+        for name, port in ports.items():
+            environment.setenv(name, str(port))
+        for name in (*FOREIGN, *(name for name in os.environ if name.startswith("POSTGRES_") and "PASS" in name)):
+            environment.delenv(name, raising=False)
+        try:
+            yield control.up(load_settings(), print)
+        finally:
+            control.down(load_settings(), print)
+            control.remove_data(load_settings())
+            left = [process.cmdline() for process in processes_of(home)]
+            listening = [name for name, port in ports.items() if listens(port)]
+            shutil.rmtree(home)
+        assert not left
+        assert not listening
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Living processes of the stack of this folder: named by their arguments, environment or working directory."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            belongs = (
+                any(str(home) in argument for argument in process.cmdline())
+                or process.environ().get("FOOTFALL_HOME") == str(home)
+                or process.cwd().startswith(str(home))
+            )
+            if belongs and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0

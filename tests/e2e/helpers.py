@@ -1,0 +1,115 @@
+"""Topics, tables and jobs of the running stack, as a test wants them."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from footfall import cluster, database
+from footfall.settings import ROOT, Settings
+from footfall.stack import flink, kafka
+
+Row = tuple[Any, ...]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+numbers = itertools.count(1)
+
+
+def fresh_topic(stack: Settings, partitions: int = kafka.PARTITIONS) -> Settings:
+    """The same stack with an empty topic of events."""
+    topic = f"events_{next(numbers)}"
+    assert kafka.ensure_topic(stack.bootstrap_servers, topic, partitions)
+    return dataclasses.replace(stack, values={**stack.values, "RAW_EVENTS_TOPIC": topic})
+
+
+def truncate(settings: Settings, *tables: str) -> None:
+    with psycopg.connect(database.owner(settings), autocommit=True) as connection:
+        for table in tables:
+            connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(table)))
+
+
+def rows(settings: Settings, table: str) -> list[Row]:
+    """Every column of every row, in an order that depends on nothing but them."""
+    query = sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))
+    with psycopg.connect(database.reader(settings), options="-c timezone=UTC -c statement_timeout=0") as connection:
+        return sorted(connection.execute(query).fetchall(), key=repr)
+
+
+def count(settings: Settings, table: str) -> int:
+    """How many rows there are; -1 while the server does not answer."""
+    try:
+        with psycopg.connect(database.reader(settings)) as connection:
+            found = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+    except psycopg.OperationalError:
+        return -1
+    assert found
+    return int(found[0])
+
+
+def assert_same_rows(found: Iterable[Row], expected: Iterable[Row]) -> None:
+    """Equal as multisets; a failure shows some missing and some unexpected rows, not all of them."""
+    here, there = Counter(found), Counter(expected)
+    missing, unexpected = list((there - here).elements()), list((here - there).elements())
+    assert not missing + unexpected, (
+        f"{len(missing)} rows missing, such as {missing[:3]}; {len(unexpected)} unexpected, such as {unexpected[:3]}"
+    )
+
+
+def wait_for(what: str, condition: Callable[[], Any], seconds: float = 180) -> Any:
+    """The first true answer of condition."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain: {what}"
+        time.sleep(0.25)
+    return answer
+
+
+def flink_run(settings: Settings, arguments: Sequence[str]) -> str:
+    """Run a command of footfall.cluster; returns what it printed."""
+    done = subprocess.run(
+        arguments,
+        cwd=ROOT,
+        env=flink.environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    return done.stdout
+
+
+def start_job(settings: Settings, name: str, *options: str) -> cluster.Job:
+    """Submit a streaming job with these Flink options at parallelism 2."""
+    flink_run(settings, cluster.command(settings, [name], "-p", "2", set_=options))
+    return next(job for job in cluster.jobs(settings) if job.name == name)
+
+
+def cancel(settings: Settings, job: cluster.Job) -> None:
+    flink.rest(settings, f"/jobs/{job.id}", method="PATCH")
+    wait_for(f"the end of {job.name}", lambda: all(other.id != job.id for other in cluster.jobs(settings)), 60)
+
+
+def failures(settings: Settings, job: cluster.Job) -> list[str]:
+    """Why the job has failed so far, the last first."""
+    entries = flink.rest(settings, f"/jobs/{job.id}/exceptions")["exceptionHistory"]["entries"]
+    return [entry["exceptionName"] for entry in entries]
+
+
+def completed_checkpoints(settings: Settings, job: cluster.Job) -> int:
+    return int(flink.rest(settings, f"/jobs/{job.id}/checkpoints")["counts"]["completed"])
+
+
+def moment(milliseconds: int) -> datetime:
+    return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def minute(milliseconds: int) -> datetime:
+    return moment(milliseconds // 60_000 * 60_000)

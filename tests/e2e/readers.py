@@ -1,0 +1,157 @@
+"""Wikipedia's readers as events, and what must become of them, computed without Flink, SQL or our own code."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from footfall.events import Record
+from footfall.settings import ROOT
+
+from .helpers import Row, minute, moment
+
+FILE = ROOT.parent / "shared" / "data" / "wikipedia_readers.csv.gz"
+SITE = "wikipedia"
+LIBRARY = "readers"
+GAP_MS = 30 * 60_000
+ON_TIME_MS = 60_000
+SHUFFLE_MS = 59_000
+COPY_SHARE, COPY_DELAY_MS = 0.2, 600_000
+
+
+class Request(NamedTuple):
+    """One line of the file; time is Unix time in ms, path is empty where the URL is malformed."""
+
+    visitor: str
+    time: int
+    url: str
+    path: str
+
+
+class Message(NamedTuple):
+    """What is written to Kafka, in this order."""
+
+    key: bytes
+    value: bytes
+
+
+def requests() -> list[Request]:
+    with gzip.open(FILE, "rt", encoding="utf-8", newline="") as file:
+        return [
+            Request(row["user_id"], _unix_ms(row["event_time"]), row["url"], _path(row["url"]))
+            for row in csv.DictReader(file)
+        ]
+
+
+def shuffled_and_copied(all_requests: Iterable[Request], seed: int = 1) -> list[Message]:
+    """Each up to 59 s after it happened, a fifth of them once more up to ten minutes later, in order of arrival."""
+    chance = random.Random(seed)
+    arrivals: list[tuple[int, int, Request]] = []
+    for number, request in enumerate(all_requests):
+        arrival = request.time + chance.randint(0, SHUFFLE_MS)
+        arrivals.append((arrival, number, request))
+        if chance.random() < COPY_SHARE:
+            arrivals.append((arrival + chance.randint(1, COPY_DELAY_MS), number, request))
+    return [_message(number, request, arrival) for arrival, number, request in sorted(arrivals)]
+
+
+def sessions(all_requests: Iterable[Request]) -> list[Row]:
+    """The rows of the table sessions, all columns."""
+    by_visitor: dict[str, list[Request]] = defaultdict(list)
+    for request in all_requests:
+        by_visitor[request.visitor].append(request)
+    found = []
+    for visits in by_visitor.values():
+        visits.sort(key=lambda request: (request.time, request.path))
+        cuts = [n for n, (one, next_) in enumerate(pairwise(visits), 1) if next_.time - one.time > GAP_MS]
+        for begin, end in pairwise([0, *cuts, len(visits)]):
+            found.append(_session(visits[begin:end]))
+    return found
+
+
+def page_views(all_requests: Iterable[Request]) -> list[Row]:
+    """The rows of the table page_views_per_minute."""
+    visitors = defaultdict(list)
+    for request in all_requests:
+        visitors[minute(request.time), request.path].append(request.visitor)
+    return [(SITE, start, path, len(names), len(set(names))) for (start, path), names in visitors.items()]
+
+
+def late_events(records: Iterable[Record]) -> list[Row]:
+    """The rows of the table late_events, of a log as it lies in Kafka."""
+    found = []
+    for record in records:
+        event = json.loads(record.value or b"")
+        time, received = _unix_ms(event["timestamp"]), _unix_ms(event["receivedAt"])
+        if received - time > ON_TIME_MS:
+            found.append(
+                (
+                    moment(received), record.partition, record.offset, SITE, event["messageId"], moment(time),
+                    received - time, "page", None, event["anonymousId"], event["context"]["page"]["path"], LIBRARY,
+                )
+            )  # fmt: skip
+    return found
+
+
+def arrivals(records: Iterable[Record]) -> list[Row]:
+    """The rows of the table arrivals_per_minute, of a log as it lies in Kafka."""
+    seen: set[str] = set()
+    counts: Counter[tuple[datetime, str]] = Counter()
+    for record in sorted(records, key=lambda record: (record.partition, record.offset)):
+        event = json.loads(record.value or b"")
+        received, message_id = _unix_ms(event["receivedAt"]), event["messageId"]
+        if received - _unix_ms(event["timestamp"]) > ON_TIME_MS:
+            outcome = "late"
+        else:
+            outcome = "duplicate" if message_id in seen else "on time"
+            seen.add(message_id)
+        counts[minute(received), outcome] += 1
+    return [(SITE, start, LIBRARY, outcome, number) for (start, outcome), number in counts.items()]
+
+
+def _session(visits: list[Request]) -> Row:
+    first, last, number = visits[0], visits[-1], len(visits)
+    start = f"{moment(first.time):%Y-%m-%d %H:%M:%S}.{first.time % 1000:03d}"
+    session_id = hashlib.md5(f"{SITE}\0{first.visitor}\0{start}".encode()).hexdigest()
+    nothing_known = (None,) * 7  # referrer, five of the campaign, user agent
+    return (
+        SITE, session_id, moment(first.time), moment(last.time), last.time - first.time, first.visitor, number, number,
+        first.path or None, last.path or None, *nothing_known, number == 1,
+    )  # fmt: skip
+
+
+def _message(number: int, request: Request, arrival: int) -> Message:
+    event = {
+        "messageId": f"request-{number}",
+        "type": "page",
+        "site": SITE,
+        "anonymousId": request.visitor,
+        "timestamp": _text(request.time),
+        "receivedAt": _text(arrival),
+        "context": {"page": {"url": request.url, "path": request.path or None}, "library": {"name": LIBRARY}},
+    }
+    return Message(f"{SITE}:{request.visitor}".encode(), json.dumps(event).encode())
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path or "/"
+    except ValueError:
+        return ""
+
+
+def _text(unix_ms: int) -> str:
+    return moment(unix_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _unix_ms(text: str) -> int:
+    return round(datetime.fromisoformat(text).astimezone(UTC).timestamp() * 1000)

@@ -1,0 +1,187 @@
+"""The promise: the same log always gives the same tables, and they are the right ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import pytest
+
+from footfall import cluster
+from footfall.events import Record, last_records, sender
+from footfall.load import load
+from footfall.settings import Settings
+from footfall.stack import control, flink, postgres
+from footfall.visitors import heartbeat
+
+from . import readers
+from .helpers import (
+    Row,
+    assert_same_rows,
+    cancel,
+    completed_checkpoints,
+    count,
+    failures,
+    fresh_topic,
+    moment,
+    rows,
+    start_job,
+    truncate,
+    wait_for,
+)
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(not readers.FILE.exists(), reason=f"{readers.FILE} is not there: data for tests"),
+]
+TABLES = ("sessions", "page_views_per_minute", "arrivals_per_minute", "late_events", "rejected_events")
+TWO_HOURS_MS = 7_200_000
+
+
+class Log(NamedTuple):
+    """A topic that holds the shuffled log with its copies, and the tables that all jobs made of it."""
+
+    settings: Settings
+    records: list[Record]
+    tables: dict[str, list[Row]]
+
+
+@pytest.fixture(scope="module")
+def requests() -> list[readers.Request]:
+    return readers.requests()
+
+
+@pytest.fixture(scope="module")
+def sessions(requests: list[readers.Request]) -> list[Row]:
+    return readers.sessions(requests)
+
+
+@pytest.fixture(scope="module")
+def messages(requests: list[readers.Request]) -> list[readers.Message]:
+    return readers.shuffled_and_copied(requests)
+
+
+@pytest.fixture(scope="module")
+def log(stack: Settings, messages: list[readers.Message]) -> Log:
+    """Run at parallelism 2 on RocksDB."""
+    settings = fresh_topic(stack)
+    write(settings, messages)
+    truncate(settings, *TABLES)
+    cluster.run(settings, TABLES, parallelism=2, set_=["state.backend.type=rocksdb"])
+    records = last_records(settings, len(messages))
+    return Log(settings, records, {table: rows(settings, table) for table in TABLES})
+
+
+def write(settings: Settings, messages: Sequence[readers.Message]) -> None:
+    with sender(settings, linger_ms=100) as topic:
+        for message in messages:
+            topic.send(message.key, message.value)
+
+
+def test_the_independent_sessionizer_finds_what_is_known_of_the_data(sessions: list[Row]) -> None:
+    assert len(sessions) == 22_224
+    assert sum(row[7] == 1 for row in sessions) == 13_138
+    assert sum(row[4] for row in sessions) == 6_053_477_000
+
+
+def test_a_loaded_file_gives_the_sessions_of_the_independent_sessionizer(
+    stack: Settings, requests: list[readers.Request], sessions: list[Row]
+) -> None:
+    settings = fresh_topic(stack)
+    loaded = load(settings, readers.FILE, readers.SITE)
+    assert (loaded.count, loaded.untimed, loaded.late) == (len(requests), 0, 0)
+    truncate(settings, "sessions")
+    cluster.run(settings, ["sessions"], set_=["state.backend.type=rocksdb"])
+    assert_same_rows(rows(settings, "sessions"), sessions)
+
+
+def test_shuffled_arrival_copies_and_parallelism_change_no_session(log: Log, sessions: list[Row]) -> None:
+    assert_same_rows(log.tables["sessions"], sessions)
+
+
+def test_page_views_of_the_shuffled_log_are_those_of_the_file(log: Log, requests: list[readers.Request]) -> None:
+    assert_same_rows(log.tables["page_views_per_minute"], readers.page_views(requests))
+
+
+def test_every_copy_that_came_after_the_bound_is_a_late_event(log: Log) -> None:
+    late = readers.late_events(log.records)
+    assert len(late) > 1000
+    assert_same_rows(log.tables["late_events"], late)
+
+
+def test_arrivals_account_for_every_record_of_the_topic(log: Log, messages: list[readers.Message]) -> None:
+    assert_same_rows(log.tables["arrivals_per_minute"], readers.arrivals(log.records))
+    assert len(log.records) == len(messages)
+    assert log.tables["rejected_events"] == []
+    assert sum(row[-1] for row in log.tables["arrivals_per_minute"]) == len(log.records)
+
+
+def test_a_second_run_into_the_filled_tables_changes_no_row(log: Log) -> None:
+    for table in TABLES:
+        assert_same_rows(rows(log.settings, table), log.tables[table])
+    cluster.run(log.settings, TABLES, parallelism=2)
+    for table in TABLES:
+        assert_same_rows(rows(log.settings, table), log.tables[table])
+
+
+def test_state_on_the_heap_gives_the_same_sessions_as_rocksdb(log: Log) -> None:
+    truncate(log.settings, "sessions")
+    cluster.run(log.settings, ["sessions"], set_=["state.backend.type=hashmap"])
+    assert_same_rows(rows(log.settings, "sessions"), log.tables["sessions"])
+
+
+@pytest.fixture
+def running(stack: Settings, messages: list[readers.Message]) -> Iterator[tuple[Settings, cluster.Job]]:
+    """The job sessions, which has read the first half of the log, written rows and made a checkpoint."""
+    settings = fresh_topic(stack)
+    truncate(settings, "sessions")
+    write(settings, messages[: len(messages) // 2])
+    job = start_job(
+        settings, "sessions", "execution.checkpointing.interval=1s", "execution.checkpointing.min-pause=100ms"
+    )
+    try:
+        wait_for("rows of the first half", lambda: count(settings, "sessions") > 0)
+        done = completed_checkpoints(settings, job)
+        wait_for("a checkpoint after them", lambda: completed_checkpoints(settings, job) > done)
+        yield settings, job
+    finally:
+        cancel(settings, job)
+
+
+def test_a_task_manager_killed_halfway_changes_no_session(
+    running: tuple[Settings, cluster.Job], messages: list[readers.Message], sessions: list[Row]
+) -> None:
+    settings, job = running
+    task_manager = flink.task_manager(settings)
+    assert task_manager
+    task_manager.kill()
+    control.up(settings, print)
+    finish_and_compare(settings, job, messages, sessions)
+
+
+def test_a_database_that_is_gone_for_a_while_changes_no_session(
+    running: tuple[Settings, cluster.Job], messages: list[readers.Message], sessions: list[Row]
+) -> None:
+    settings, job = running
+    postgres.stop(settings.home / "data" / "postgres")
+    finish_and_compare(settings, job, messages, sessions, lambda: control.up(settings, print))
+
+
+def finish_and_compare(
+    settings: Settings,
+    job: cluster.Job,
+    messages: list[readers.Message],
+    sessions: list[Row],
+    repair: Callable[[], object] = lambda: None,
+) -> None:
+    """Write the second half; once the job has failed, repair; close all windows and compare the table."""
+    write(settings, messages[len(messages) // 2 :])
+    wait_for("the job to notice what happened", lambda: failures(settings, job))
+    repair()
+    closing = moment(max(int(row[3].timestamp() * 1000) for row in sessions) + TWO_HOURS_MS)
+    with sender(settings) as topic:
+        for partition in topic.partitions():
+            topic.send(None, heartbeat(readers.SITE, closing, partition), partition)
+    wait_for("all sessions", lambda: count(settings, "sessions") >= len(sessions))
+    assert_same_rows(rows(settings, "sessions"), sessions)
+    assert cluster.dropped_rows(settings, job) == 0
