@@ -108,7 +108,10 @@ def run(
         faults += [fault for case in found for fault in expectation_faults(case, tables, sinks)]
     if faults:
         raise ScriptError(faults)
-    from footfall.sql_harness import Harness, mini_cluster  # pyflink takes seconds to import: after all that needs no Flink
+    from footfall.sql_harness import (  # pyflink takes seconds to import: after all that needs no Flink
+        Harness,
+        mini_cluster,
+    )
 
     results: list[Result] = []
     with tempfile.TemporaryDirectory(prefix="footfall-test-") as scratch, mini_cluster() as cluster:

@@ -3,7 +3,8 @@
 -- what its first page view says.
 
 -- What is wanted of the first and of the last page view travels with its time in one text, since MIN and MAX are what a
--- session window can merge. U+0000 parts the fields: the view events has removed it from each.
+-- session window can merge. U+0000 parts the fields: the view events has removed it from each. A visit without any page
+-- view has the user agent of its first event ('0' sorts before '1').
 CREATE TEMPORARY VIEW visit_events AS
 SELECT
   site,
@@ -11,12 +12,15 @@ SELECT
   event_time,
   event_type IN ('page', 'screen') AS is_page_view,
   event_type = 'track' AS is_interaction,
-  CASE WHEN event_type IN ('page', 'screen') THEN CONCAT_WS(U&'\0000',
-    CAST(event_time AS STRING), COALESCE(page_path, ''), COALESCE(referrer, ''), COALESCE(utm_source, ''),
-    COALESCE(utm_medium, ''), COALESCE(utm_campaign, ''), COALESCE(utm_term, ''), COALESCE(utm_content, ''))
+  CASE
+    WHEN event_type IN ('page', 'screen') THEN CONCAT_WS(U&'\0000',
+      '0', CAST(event_time AS STRING), COALESCE(user_agent, ''), COALESCE(page_path, ''), COALESCE(referrer, ''),
+      COALESCE(utm_source, ''), COALESCE(utm_medium, ''), COALESCE(utm_campaign, ''), COALESCE(utm_term, ''),
+      COALESCE(utm_content, ''))
+    ELSE CONCAT_WS(U&'\0000', '1', CAST(event_time AS STRING), COALESCE(user_agent, ''))
   END AS entry_view,
-  CASE WHEN event_type IN ('page', 'screen') THEN CONCAT(CAST(event_time AS STRING), COALESCE(page_path, '')) END AS exit_view,
-  CONCAT(CAST(event_time AS STRING), COALESCE(user_agent, '')) AS agent
+  CASE WHEN event_type IN ('page', 'screen') THEN CONCAT(CAST(event_time AS STRING), COALESCE(page_path, ''))
+  END AS exit_view
 FROM events;
 
 INSERT INTO sessions
@@ -30,15 +34,15 @@ SELECT
   visitor_id,
   page_view_count,
   event_count,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 1), '') AS entry_page,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 3), '') AS entry_page,
   NULLIF(SUBSTRING(exit_view FROM 24), '') AS exit_page,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 2), '') AS referrer,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 3), '') AS utm_source,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 4), '') AS utm_medium,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 5), '') AS utm_campaign,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 6), '') AS utm_term,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 7), '') AS utm_content,
-  NULLIF(SUBSTRING(agent FROM 24), '') AS user_agent,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 4), '') AS referrer,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 5), '') AS utm_source,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 6), '') AS utm_medium,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 7), '') AS utm_campaign,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 8), '') AS utm_term,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 9), '') AS utm_content,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 2), '') AS user_agent,
   page_view_count = 1 AND interaction_count = 0 AS is_bounce
 FROM (
   SELECT
@@ -50,8 +54,7 @@ FROM (
     COUNT(*) FILTER (WHERE is_page_view) AS page_view_count,
     COUNT(*) FILTER (WHERE is_interaction) AS interaction_count,
     MIN(entry_view) AS entry_view,
-    MAX(exit_view) AS exit_view,
-    MIN(agent) AS agent
+    MAX(exit_view) AS exit_view
   FROM TABLE(
     SESSION(
       DATA => TABLE visit_events PARTITION BY (site, visitor_id),

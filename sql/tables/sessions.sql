@@ -16,7 +16,7 @@ CREATE TABLE sessions (
   utm_campaign STRING COMMENT 'campaign name of the first page view',
   utm_term STRING COMMENT 'campaign term of the first page view',
   utm_content STRING COMMENT 'campaign content of the first page view',
-  user_agent STRING COMMENT 'user agent of the first event',
+  user_agent STRING COMMENT 'user agent of the first page view, else of the first event',
   is_bounce BOOLEAN NOT NULL COMMENT 'one page view and no interaction (track) event',
   PRIMARY KEY (site, session_start, session_id) NOT ENFORCED
 ) WITH (

@@ -41,7 +41,7 @@ COMMENT ON COLUMN sessions.utm_medium IS 'campaign medium of the first page view
 COMMENT ON COLUMN sessions.utm_campaign IS 'campaign name of the first page view';
 COMMENT ON COLUMN sessions.utm_term IS 'campaign term of the first page view';
 COMMENT ON COLUMN sessions.utm_content IS 'campaign content of the first page view';
-COMMENT ON COLUMN sessions.user_agent IS 'user agent of the first event';
+COMMENT ON COLUMN sessions.user_agent IS 'user agent of the first page view, else of the first event';
 COMMENT ON COLUMN sessions.is_bounce IS 'one page view and no interaction (track) event';
 SELECT keep_by_time('sessions', 'session_start');
 
