@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from footfall.errors import FootfallError
@@ -74,6 +74,7 @@ class Sender:
 @contextlib.contextmanager
 def sender(settings: Settings, *, linger_ms: int = 20) -> Iterator[Sender]:
     """Open a producer; on the way out everything queued is acknowledged, or FootfallError says what was not."""
+    _require_topic(settings)
     try:
         producer = KafkaProducer(
             bootstrap_servers=settings.bootstrap_servers, acks="all", linger_ms=linger_ms, batch_size=128 * 1024,
@@ -83,8 +84,6 @@ def sender(settings: Settings, *, linger_ms: int = 20) -> Iterator[Sender]:
         raise _unreachable(settings) from None
     opened = Sender(producer, settings.topic)
     try:
-        if not opened.partitions():
-            raise FootfallError(f"Kafka has no topic {settings.topic}: `footfall up` makes it")
         yield opened
         producer.flush(60)
         if opened.failure:
@@ -154,19 +153,28 @@ def _event_time(record: Record) -> int:
 
 @contextlib.contextmanager
 def _consumer(settings: Settings) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
+    _require_topic(settings)
     try:
         consumer = KafkaConsumer(bootstrap_servers=settings.bootstrap_servers, enable_auto_commit=False)
     except KafkaError:
         raise _unreachable(settings) from None
     try:
-        numbers = consumer.partitions_for_topic(settings.topic)
-        if not numbers:
-            raise FootfallError(f"Kafka has no topic {settings.topic}: `footfall up` makes it")
+        numbers = consumer.partitions_for_topic(settings.topic) or ()
         partitions = [TopicPartition(settings.topic, number) for number in sorted(numbers)]
         consumer.assign(partitions)
         yield consumer, partitions
     finally:
         consumer.close()
+
+
+def _require_topic(settings: Settings) -> None:
+    try:
+        with contextlib.closing(KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)) as admin:
+            topics = admin.list_topics()
+    except (KafkaError, OSError):
+        raise _unreachable(settings) from None
+    if settings.topic not in topics:
+        raise FootfallError(f"Kafka has no topic {settings.topic}: `footfall up` makes it")
 
 
 def _unreachable(settings: Settings) -> FootfallError:
@@ -182,7 +190,3 @@ def _partition(record: Any) -> TopicPartition:
 
 def _record(record: Any) -> Record:
     return Record(record.partition, record.offset, record.timestamp, record.key, record.value)
-
-
-Progress = Callable[[int], None]
-Events = Iterable[tuple[bytes, bytes]]

@@ -63,10 +63,10 @@ def load(settings: Settings, path: Path, site: str, progress: Callable[[int], No
                     topic.send(
                         f"{site}:{visitor}".encode(), json.dumps(event, ensure_ascii=False).encode("utf-8", "replace")
                     )
-                if topic.sent % 1000 == 0:
+                if topic.sent % 1000 == 0 and not file.closed:
                     progress(file.tell())
             loaded.count = topic.sent
-        progress(file.tell())
+    progress(path.stat().st_size)
     return loaded
 
 

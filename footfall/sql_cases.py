@@ -13,7 +13,8 @@ A file is a mapping of cases, its name that of a job; a case's name is a sentenc
 replaced; null takes a default away); what is in neither is NULL. `messageId: auto` is m0, m1, … by place. A text is a
 record as it is, and null a record without value. `kafka_time`, `kafka_partition` and `kafka_offset` say what the
 broker knows of a record; where they are left out, the time is the event's receivedAt, else its timestamp, else
-2026-01-01T00:00:00.000Z, the partition 0 and the offset the row's place, from 0.
+2026-01-01T00:00:00.000Z, the partition 0 and the offset the row's place, from 0. Of `defaults`, these three hold for
+texts too.
 
 `expect` is the rows of the table at the end, in any order, none missing and none more; of each row, only the columns
 written are compared. A job that writes several tables says which: a mapping of table to rows. Times are YYYY-MM-DD
@@ -53,10 +54,7 @@ class Record:
         """The line of a file that Flink's JSON format reads as it would read the record, the kafka_ columns beside."""
         if self.text is None:
             return
-        try:
-            found = json.loads(self.text)
-        except ValueError:
-            found = None
+        found = _parsed(self.text)
         if isinstance(found, dict):
             # Behind the text itself, which stays as it is: its order, its spaces and what it says twice.
             comma = "," if found else ""
@@ -125,9 +123,13 @@ def deep_merge(under: Row, over: Row) -> Row:
 
 def record(given: Row | str | None, index: int, defaults: Row) -> Record:
     """The record that a row of `given` stands for. Raises ValueError with what is wrong with it."""
-    event = deep_merge(defaults, given) if isinstance(given, dict) else {}
-    kafka = {name: event.pop(name, None) for name in KAFKA_FIELDS}
-    if not isinstance(given, dict):
+    if isinstance(given, dict):
+        event = deep_merge(defaults, given)
+        kafka = {name: event.pop(name, None) for name in KAFKA_FIELDS}
+    else:
+        found = _parsed(given)
+        first = found[0] if isinstance(found, list) and found else found
+        event = first if isinstance(first, dict) else {}
         kafka = {name: defaults.get(name) for name in KAFKA_FIELDS}
     times = [time for time in (event.get("receivedAt"), event.get("timestamp")) if _is_time(time)]
     fallback = {"kafka_time": [*times, KAFKA_TIME][0], "kafka_partition": 0, "kafka_offset": index}
@@ -144,6 +146,14 @@ def record(given: Row | str | None, index: int, defaults: Row) -> Record:
     if event.get("messageId") == "auto":
         event["messageId"] = f"m{index}"
     return Record(json.dumps(event), kafka)
+
+
+def _parsed(text: str | None) -> Any:
+    """The JSON value that a text is, None where it is none."""
+    try:
+        return json.loads(text or "")
+    except ValueError:
+        return None
 
 
 def _is_time(value: object) -> bool:

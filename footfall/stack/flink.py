@@ -44,6 +44,9 @@ def distribution(settings: Settings) -> Path:
     conf.mkdir(exist_ok=True)
     for log_config in (wheel / "conf").glob("log4j*.properties"):
         shutil.copy(log_config, conf)
+    with (conf / "log4j-cli.properties").open("a") as file:
+        # The stock SQL client logs every statement, and with it the password in the tables' options.
+        file.write("\nlogger.sql.name = org.apache.flink.table.client.cli.CliClient\nlogger.sql.level = WARN\n")
     (conf / "config.yaml").write_text(yaml.safe_dump(_config(settings), sort_keys=False, width=4096))
     return home
 

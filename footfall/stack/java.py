@@ -21,7 +21,10 @@ def java() -> str:
     path = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     if not path or not Path(path).exists():
         raise FootfallError("no Java found: install a JDK 17 and put java on the PATH, or set JAVA_HOME")
-    output = subprocess.run([path, "-version"], capture_output=True, text=True).stderr
+    try:
+        output = subprocess.run([path, "-version"], capture_output=True, text=True).stderr
+    except OSError as error:
+        raise FootfallError(f"{path} can't be run: {error.strerror}. Set JAVA_HOME to a JDK 17") from None
     version = re.search(r'version "(\d+)', output)
     if not version or int(version[1]) not in (17, 21):
         found = output.splitlines()[0] if output else "nothing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,19 +122,19 @@ def test_the_stock_sql_client_submits_a_job_file_unchanged(topic: Settings, tmp_
     init = tmp_path / "init.sql"
     printed = output("render", "-o", str(init), settings=topic)
     assert init.stat().st_mode & 0o777 == 0o600
-    client = topic.flink_home / "bin" / "sql-client.sh"
-    assert f"next: {client} -i {init} -f sql/jobs/sessions.sql" in printed
+    command = shlex.split(printed.partition("next: ")[2])
+    assert command[0] == str(topic.flink_home / "bin" / "sql-client.sh")
+    assert command[-1] == "sql/jobs/sessions.sql"
+    keeps_secrets = "-hist" in command or topic.values["POSTGRES_WRITER_PASSWORD"] not in init.read_text()
     done = subprocess.run(
-        [client, "-i", init, "-f", f"sql/jobs/{JOB}.sql"],
-        cwd=ROOT,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-    )
+        [*command[:-1], f"sql/jobs/{JOB}.sql", *([] if "-hist" in command else ["-hist", str(tmp_path / "history")])],
+        cwd=ROOT, env=dict(os.environ), capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     job = cluster.jobs(topic)[0]
     assert job.name.endswith(JOB)
     wait_for("the late event", lambda: count(topic, JOB) == 1)
+    assert keeps_secrets, "the client writes the password into ~/.flink-sql-history, which others may read"
 
 
 def test_an_unknown_job_is_misuse_and_the_nearest_name_is_suggested(stack: Settings) -> None:
@@ -171,6 +172,25 @@ def test_a_file_that_cannot_be_loaded_is_told_in_one_line(topic: Settings, tmp_p
     assert line.startswith("footfall: Kafka has no topic absent")
 
 
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-10:00", "1234-01-01", "soon"])
+def test_an_event_of_no_readable_time_is_loaded_as_it_is(topic: Settings, tmp_path: Path, time: str) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_text(json.dumps({**GOOD, "timestamp": time}) + "\n")
+    assert "1 of them have no readable time" in output("load", str(file), "--site", "shop", settings=topic)
+    record = json.loads(output("topic", settings=topic))
+    assert json.loads(record["value"])["timestamp"] == time
+
+
+def test_a_line_that_is_nested_too_deeply_is_loaded_and_does_not_stop_the_next_load(
+    topic: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "events.jsonl"
+    file.write_text('{"x":' + "[" * 100_000 + "]" * 100_000 + "}\n")
+    for _ in range(2):
+        output("load", str(file), "--site", "shop", settings=topic)
+    assert record_count(topic) == 2
+
+
 def test_history_behind_newer_events_is_refused(topic: Settings, tmp_path: Path) -> None:
     file = tmp_path / "events.csv"
     file.write_text("user_id,event_time,url\n1,2026-01-31T12:00:00Z,https://shop.example.com/\n")
@@ -198,4 +218,5 @@ def test_psql_reads_as_the_reader_and_cannot_write(stack: Settings) -> None:
 
 
 def test_maintain_has_nothing_left_to_do_after_up(stack: Settings) -> None:
+    truncate(stack, JOB)  # its rows of January are past their retention
     assert output("maintain") == "nothing to do\n"

@@ -154,8 +154,10 @@ def test_a_task_manager_killed_halfway_changes_no_session(
     settings, job = running
     task_manager = flink.task_manager(settings)
     assert task_manager
+    known = task_manager_ids(settings)
     task_manager.kill()
     control.up(settings, print)
+    assert task_manager_ids(settings) - known, "`up` returned before the new task manager offered its slots"
     finish_and_compare(settings, job, messages, sessions)
 
 
@@ -165,6 +167,10 @@ def test_a_database_that_is_gone_for_a_while_changes_no_session(
     settings, job = running
     postgres.stop(settings.home / "data" / "postgres")
     finish_and_compare(settings, job, messages, sessions, lambda: control.up(settings, print))
+
+
+def task_manager_ids(settings: Settings) -> set[str]:
+    return {manager["id"] for manager in flink.rest(settings, "/taskmanagers")["taskmanagers"]}
 
 
 def finish_and_compare(

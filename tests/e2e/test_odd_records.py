@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -70,7 +71,7 @@ def odd(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Odd:
     written = [*odd_records(), *own_records()]
     with sender(settings, linger_ms=100) as topic:
         for record in written:
-            topic.send(None, record)
+            topic.send(b"odd", record)
     truncate(settings, *TABLES)
     cluster.run(settings, TABLES, set_=[NO_WATERMARKS])
     tables = {table: rows(settings, table) for table in TABLES}
@@ -94,7 +95,7 @@ def run_here(settings: Settings, name: str, folder: Path) -> None:
 def is_array_of_events(record: Record) -> bool:
     try:
         parsed = json.loads(record.value or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(parsed, list) and parsed[:1] == [GOOD]
 
@@ -131,11 +132,13 @@ def test_a_rejected_record_is_kept_with_its_text_and_a_reason(odd: Odd) -> None:
         assert odd.rejected[offset][4:] == (reason, original)
     for offset, row in odd.rejected.items():
         value = odd.records[offset].value
-        assert row[5] == (None if value is None else _as_java_decodes(value)), offset
+        decoded = None if value is None else value.decode("utf-8", "replace").replace("\0", "\ufffd")
+        # Java and Python put a different number of replacement characters in the place of the same bad bytes.
+        assert _without_runs(row[5]) == _without_runs(decoded), offset
 
 
-def _as_java_decodes(value: bytes) -> str:
-    return value.decode("utf-8", "replace").replace("\0", "\ufffd")
+def _without_runs(text: str | None) -> str | None:
+    return text and re.sub("\ufffd+", "\ufffd", text)
 
 
 def test_a_path_of_200000_characters_is_cut_to_500(odd: Odd) -> None:
