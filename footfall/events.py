@@ -169,7 +169,9 @@ def _consumer(settings: Settings) -> Iterator[tuple[KafkaConsumer, list[TopicPar
 
 def _require_topic(settings: Settings) -> None:
     try:
-        with contextlib.closing(KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers)) as admin:
+        with contextlib.closing(
+            KafkaAdminClient(bootstrap_servers=settings.bootstrap_servers, bootstrap_timeout_ms=5000)
+        ) as admin:
             topics = admin.list_topics()
     except (KafkaError, OSError):
         raise _unreachable(settings) from None

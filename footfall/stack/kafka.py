@@ -90,7 +90,7 @@ def ensure_topic(bootstrap_servers: str, topic: str, partitions: int = PARTITION
 
 
 def _admin(bootstrap_servers: str) -> KafkaAdminClient:
-    return KafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=5000)
+    return KafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=5000, bootstrap_timeout_ms=5000)
 
 
 def _properties(data: Path, port: int, controller: int) -> str:
