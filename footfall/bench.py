@@ -217,4 +217,5 @@ def _print(out: Console, result: Figures) -> None:
         table.add_row(name, f"{figures['events_per_second']:,}", f"{figures['ratio_to_scan']:.2f}", memory, state)
     out.print(table)
     for name, percentiles in result.get("latency_ms", {}).items():
-        out.print(f"latency {name}: " + ", ".join(f"{key} {value:,} ms" for key, value in percentiles.items()))
+        figures = ", ".join(f"{key} {value:,} ms" for key, value in percentiles.items() if key != "count")
+        out.print(f"latency {name} ({percentiles['count']:,} seen): {figures or 'too few to say'}")

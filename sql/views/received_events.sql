@@ -15,7 +15,14 @@ SELECT
   -- Of the event alone, not of the moment at which a job saw it: every run decides alike.
   event_time >= received_at - INTERVAL '60' SECOND AS is_on_time,
   LEFT(REPLACE(
-    COALESCE(context.page.path, properties.path, PARSE_URL(COALESCE(context.page.url, properties.url), 'PATH')),
+    COALESCE(
+      NULLIF(context.page.path, ''),
+      NULLIF(properties.path, ''),
+      -- https://a.example and https://a.example/ are one page.
+      CASE PARSE_URL(COALESCE(context.page.url, properties.url), 'PATH')
+        WHEN '' THEN '/'
+        ELSE PARSE_URL(COALESCE(context.page.url, properties.url), 'PATH')
+      END),
     U&'\0000', ''), 500) AS page_path,
   LEFT(REPLACE(COALESCE(context.page.referrer, properties.referrer), U&'\0000', ''), 2000) AS referrer,
   LEFT(REPLACE(context.campaign.source, U&'\0000', ''), 500) AS utm_source,
