@@ -282,7 +282,8 @@ def render(output: Path | None) -> None:
     path = output or settings.home / "init.sql"
     suite.render(settings, path)
     out.print(f"written {path}")
-    out.print(f"next: {settings.flink_home / 'bin' / 'sql-client.sh'} -i {path} -f sql/jobs/sessions.sql")
+    client = settings.flink_home / "bin" / "sql-client.sh"
+    out.print(f"next: {client} -hist {suite.history(path)} -i {path} -f sql/jobs/sessions.sql")
 
 
 @footfall.command()

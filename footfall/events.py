@@ -37,11 +37,14 @@ def iso(milliseconds: int) -> str:
 
 
 def milliseconds(text: str) -> int:
-    """Unix time in ms of an ISO-8601 text; without an offset it is UTC. Raises ValueError."""
+    """Unix time in ms of an ISO-8601 text; without an offset it is UTC. ValueError where it is none of 1970 to 9999."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return round(moment.timestamp() * 1000)
+    time = round(moment.timestamp() * 1000)
+    if not 0 <= time < 253_402_300_800_000:
+        raise ValueError(f"{text} is not of the years 1970 to 9999")
+    return time
 
 
 @dataclass
@@ -147,7 +150,7 @@ def _event_time(record: Record) -> int:
         event: Any = json.loads(record.value or b"")
         times = [event["timestamp"], event.get("receivedAt") or iso(record.time)]
         return min([int(record.time), *(milliseconds(time) for time in times)])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return 0
 
 

@@ -127,7 +127,7 @@ def _json_events(lines: IO[bytes], site: str) -> Iterator[dict[str, Any] | bytes
             continue
         try:
             event = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             event = None
         if isinstance(event, dict):
             event["site"] = site

@@ -71,9 +71,18 @@ def init_statements(settings: Settings) -> list[Statement]:
 
 
 def render(settings: Settings, path: Path) -> None:
-    """Write the init file for stock sql-client.sh. It holds the writer's password: readable by this user alone."""
+    """Write the init file for stock sql-client.sh, and an empty history for it, beside each other.
+
+    The one holds the writer's password and the other will: both are readable by this user alone.
+    """
     text = "".join(f"{statement.text};\n\n" for statement in init_statements(settings))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
+    for file_path, content in ((path, text), (history(path), "")):
+        file_path.unlink(missing_ok=True)
+        with os.fdopen(os.open(file_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(content)
+
+
+def history(path: Path) -> Path:
+    """Where the SQL client is told to keep its history, instead of in the home directory for others to read."""
+    return path.with_suffix(".history")

@@ -118,21 +118,17 @@ def start(settings: Settings) -> None:
 
 def start_task_manager(settings: Settings) -> psutil.Process:
     """Start the task manager and wait until its slots are offered."""
-    before = len(rest(settings, "/taskmanagers")["taskmanagers"])
+    before = _task_managers(settings)  # one that was killed stays known for a while
     process = _start(settings, "taskmanager", "taskmanager.sh")
     processes.wait_until(
-        lambda: _alive_task_managers(settings) > 0 if before == 0 else _has_new_task_manager(settings, before),
-        process, "Flink's task manager", settings.logs / "taskmanager.log",
+        lambda: bool(_task_managers(settings) - before), process, "Flink's task manager",
+        settings.logs / "taskmanager.log",
     )  # fmt: skip
     return process
 
 
-def _alive_task_managers(settings: Settings) -> int:
-    return len(rest(settings, "/taskmanagers")["taskmanagers"])
-
-
-def _has_new_task_manager(settings: Settings, before: int) -> bool:
-    return _alive_task_managers(settings) > before or bool(rest(settings, "/overview").get("slots-available"))
+def _task_managers(settings: Settings) -> set[str]:
+    return {manager["id"] for manager in rest(settings, "/taskmanagers")["taskmanagers"]}
 
 
 def _start(settings: Settings, name: str, script: str) -> psutil.Process:

@@ -157,8 +157,9 @@ def test_a_task_manager_killed_halfway_changes_no_session(
     known = task_manager_ids(settings)
     task_manager.kill()
     control.up(settings, print)
-    assert task_manager_ids(settings) - known, "`up` returned before the new task manager offered its slots"
+    started = task_manager_ids(settings) - known
     finish_and_compare(settings, job, messages, sessions)
+    assert started, "`up` returned before the new task manager offered its slots"
 
 
 def test_a_database_that_is_gone_for_a_while_changes_no_session(
