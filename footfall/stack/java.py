@@ -19,7 +19,9 @@ def java() -> str:
     """Path of a Java 17 or 21 runtime (what Flink 2.3 and Kafka 4.3 both run on); FootfallError where there is none."""
     home = os.environ.get("JAVA_HOME")
     path = str(Path(home) / "bin" / "java") if home else shutil.which("java")
-    if not path or not Path(path).exists():
+    if home and not Path(home, "bin", "java").exists():
+        raise FootfallError(f"JAVA_HOME is {home}, which holds no bin/java: set it to a JDK 17")
+    if not path:
         raise FootfallError("no Java found: install a JDK 17 and put java on the PATH, or set JAVA_HOME")
     try:
         output = subprocess.run([path, "-version"], capture_output=True, text=True).stderr
