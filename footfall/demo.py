@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
+from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -22,6 +23,8 @@ from footfall.stack import control
 
 SITE, HISTORY, RATE = "shop", timedelta(hours=24), 20.0
 VISITS_PER_DAY = 4000
+# All of it fits a terminal of 24 lines.
+STYLE: dict[str, Any] = {"box": box.SIMPLE_HEAD, "expand": True}
 
 
 def demo(out: Console, *, seed: int, keep: bool, duration: timedelta | None) -> None:
@@ -108,21 +111,19 @@ def _watch(out: Console, connection: Any, failures: list[Exception], deadline: f
 
 def _view(connection: Any) -> Group:
     """The newest visits, the busiest pages of the last hour, and what to do next."""
-    visits = Table(
-        "ended", "entry page", "exit page", "views", "length", "came from", title="Newest visits", expand=True
-    )
+    visits = Table("ended", "entry page", "exit page", "views", "length", "came from", title="Newest visits", **STYLE)
     for ended, entry, exit_, views, length, source in connection.execute(
         "SELECT to_char(session_end, 'HH24:MI:SS'), entry_page, exit_page, page_view_count, "
         "date_trunc('second', session_end - session_start)::text, "
         "coalesce(utm_source, substring(referrer from '://([^/]+)'), 'direct') "
-        "FROM sessions WHERE site = %s ORDER BY session_end DESC LIMIT 8",
+        "FROM sessions WHERE site = %s ORDER BY session_end DESC LIMIT 5",
         (SITE,),
     ):
         visits.add_row(ended, entry, exit_, str(views), length, source)
-    pages = Table("page", "views", title="Busiest pages of the last hour", expand=True)
+    pages = Table("page", "views", title="Busiest pages of the last hour", **STYLE)
     for page, views in connection.execute(
         "SELECT page_path, sum(page_view_count) FROM page_views_per_minute "
-        "WHERE site = %s AND window_start > now() - interval '1 hour' GROUP BY page_path ORDER BY 2 DESC, 1 LIMIT 6",
+        "WHERE site = %s AND window_start > now() - interval '1 hour' GROUP BY page_path ORDER BY 2 DESC, 1 LIMIT 4",
         (SITE,),
     ):
         pages.add_row(page, str(views))
