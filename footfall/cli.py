@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -171,8 +172,6 @@ def run(names: tuple[str, ...], parallelism: int, set_: tuple[str, ...], dry_run
     settings = load_settings()
     checked = suite.check_names(names)
     if dry_run:
-        import shlex
-
         click.echo(shlex.join(cluster.command(settings, checked, "-p", str(parallelism), bounded=True, set_=set_)))
         return
     with out.status(f"submitting {', '.join(checked)}") as spinner:
@@ -312,7 +311,7 @@ def demo(keep: bool, seed: int, duration: timedelta | None) -> None:
 @click.option("--latency-seconds", type=click.IntRange(0), default=120, show_default=True, help="0 leaves latency out.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default="bench.json", show_default=True)
 def bench(events: int, rounds: int, latency_seconds: int, output: Path) -> None:
-    """Measure events a second against a plain scan, and the latency from event to row. Wants an empty stack."""
+    """Measure events a second against a plain scan, and the latency from event to row, in a topic of its own."""
     from footfall.bench import bench as run_bench
 
     run_bench(out, events=events, rounds=rounds, latency_seconds=latency_seconds, output=output)

@@ -8,7 +8,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -26,31 +25,32 @@ ACTIVE = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING
 
 @dataclass(frozen=True)
 class Job:
-    """A job as the cluster knows it; start_ms is Unix time in ms."""
+    """A job as the cluster knows it."""
 
     id: str
     name: str
     state: str
-    start_ms: int
 
 
 def jobs(settings: Settings) -> list[Job]:
     """What runs, or is about to."""
     found = flink.rest(settings, "/jobs/overview")["jobs"]
-    return [Job(j["jid"], j["name"], j["state"], j["start-time"]) for j in found if j["state"] in ACTIVE]
+    return [Job(j["jid"], j["name"], j["state"]) for j in found if j["state"] in ACTIVE]
 
 
 def command(
     settings: Settings, names: Sequence[str], *options: str, bounded: bool = False, set_: Iterable[str] = ()
 ) -> list[str]:
     """The `flink run` that submits these jobs. It holds no secret: those are in the named files or the environment."""
-    runner = ["--env-file", *_between("--env-file", (_short(path) for path in settings.env_files))]
+    runner: list[str] = []
+    for path in settings.env_files:
+        runner += ["--env-file", _short(path)]
     for item in set_:
         runner += ["--set", item]
     if bounded:
         runner.append("--bounded")
     return [
-        str(_short(settings.flink_home / "bin" / "flink")), "run", *([] if bounded else ["-d"]),
+        _short(settings.flink_home / "bin" / "flink"), "run", *([] if bounded else ["-d"]),
         "-m", settings.flink_rest, *options, "-py", "jobs/run_sql.py", "--", *runner, *names,
     ]  # fmt: skip
 
@@ -228,17 +228,6 @@ def _position(settings: Settings, name: str, job: str) -> str:
     )
 
 
-def _between(separator: str, items: Iterable[str]) -> list[str]:
-    joined: list[str] = []
-    for item in items:
-        joined += [separator, item] if joined else [item]
-    return joined
-
-
 def _short(path: Path) -> str:
     """Relative to the checkout where it lies below, as a person would type it."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
-
-
-def python() -> str:
-    return sys.executable
