@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from footfall.errors import FootfallError
 from footfall.settings import ROOT
 from footfall.sql_cases import Case, read_cases
 from footfall.sql_compare import columns, compare, expectation_faults, fold, own_table, written, written_row
@@ -20,6 +19,7 @@ from jobs.sql_suite import job_names, read_job, read_suite
 
 if TYPE_CHECKING:
     from footfall.sql_harness import Harness
+from footfall.suite import UnknownJob
 
 SQL = ROOT / "sql"
 TESTS = ROOT / "tests" / "sql"
@@ -38,10 +38,6 @@ class Result:
     @property
     def passed(self) -> bool:
         return not (self.missing or self.unexpected or self.error)
-
-
-class UnknownJob(FootfallError):
-    """A name on the command line that is no job: misused (exit code 2)."""
 
 
 class _AnyValue(dict[str, str]):
