@@ -18,6 +18,7 @@ from footfall.settings import Settings
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 LATENESS_MS = 60_000  # the bound of sql/views/received_events.sql
+FLUSH_EVERY = 20_000  # records: the producer's queue has no bound of its own, and what waits in it too long expires
 
 
 class Record(NamedTuple):
@@ -66,6 +67,17 @@ class Sender:
             raise FootfallError(f"Kafka did not take an event: {error}") from None
         future.add_errback(self._failed)
         self.sent += 1
+        if self.sent % FLUSH_EVERY == 0:
+            self.flush()
+
+    def flush(self) -> None:
+        """Wait until everything queued is acknowledged; FootfallError where it is not."""
+        try:
+            self.producer.flush(60)
+        except KafkaError as error:
+            raise FootfallError(f"Kafka did not take an event: {error}") from None
+        if self.failure:
+            raise FootfallError(f"Kafka did not take an event: {self.failure}")
 
     def _failed(self, error: Exception) -> None:
         self.failure = self.failure or error
@@ -88,11 +100,7 @@ def sender(settings: Settings, *, linger_ms: int = 20) -> Iterator[Sender]:
     opened = Sender(producer, settings.topic)
     try:
         yield opened
-        producer.flush(60)
-        if opened.failure:
-            raise FootfallError(f"Kafka did not take an event: {opened.failure}")
-    except KafkaError as error:
-        raise FootfallError(f"Kafka did not take an event: {error}") from None
+        opened.flush()
     finally:
         producer.close(timeout=5)
 

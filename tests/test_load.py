@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from footfall.errors import FootfallError
-from footfall.events import iso, milliseconds
+from footfall.events import FLUSH_EVERY, Sender, iso, milliseconds
 from footfall.load import _events
 
 
@@ -81,3 +81,29 @@ def test_times_are_written_in_the_one_form_that_flink_reads() -> None:
     assert iso(milliseconds("2026-01-31T12:00:00.5+02:00")) == "2026-01-31T10:00:00.500Z"
     assert iso(milliseconds("2026-01-31")) == "2026-01-31T00:00:00.000Z"
     assert iso(0) == "1970-01-01T00:00:00.000Z"
+
+
+class CountingProducer:
+    """Takes every record and counts what waits: a real queue has no bound, and what waits in it for a minute expires."""
+
+    def __init__(self) -> None:
+        self.waiting = self.most = 0
+
+    def send(self, *_: Any, **__: Any) -> "CountingProducer":
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        return self
+
+    def add_errback(self, _: Any) -> None:
+        pass
+
+    def flush(self, _: float) -> None:
+        self.waiting = 0
+
+
+def test_a_fast_source_waits_for_the_broker() -> None:
+    producer: Any = CountingProducer()
+    sender = Sender(producer, "raw_events")
+    for _ in range(3 * FLUSH_EVERY):
+        sender.send(None, b"{}")
+    assert producer.most == FLUSH_EVERY
