@@ -26,6 +26,7 @@ from pyflink.util.java_utils import get_field_value
 
 from footfall.sql_cases import KAFKA_FIELDS, Record
 from footfall.sql_compare import written
+from footfall.upsert_files import UpsertFiles
 from jobs.run_sql import explain
 from jobs.sql_script import Fault, ScriptError, Statement
 from jobs.sql_suite import read_job
@@ -63,6 +64,54 @@ class Table:
         return self.options.get("connector", "")
 
 
+class Suite:
+    """The tables, shadowed by files in folder, and the views of sql/ in a Flink planner: all that a job may name."""
+
+    def __init__(self, suite: Sequence[Statement], options: Mapping[str, str], folder: Path) -> None:
+        """suite is what read_suite found; options are Flink's. Raises ScriptError with what Flink refuses."""
+        self.folder = folder
+        self.environment = _environment({**options, **FORCED})
+        tables = [statement for statement in suite if statement.kind == "CREATE TABLE"]
+        for statement in tables:
+            self.execute(statement)
+        self.tables = {table.name: table for table in map(self._table, tables)}
+        # Flink looks for a table's connector when a view names it: the shadows come first
+        for table in self.tables.values():
+            self._shadow(table)
+        for statement in suite:
+            if statement not in tables:
+                self.execute(statement)
+
+    def execute(self, statement: Statement) -> None:
+        """Run a CREATE. Raises ScriptError with what Flink refuses."""
+        with faults_of(statement):
+            self.environment.execute_sql(statement.text)
+
+    def _table(self, statement: Statement) -> Table:
+        catalog = self.environment.get_catalog(self.environment.get_current_catalog())
+        path = ObjectPath(self.environment.get_current_database(), statement.name)
+        table = catalog._j_catalog.getTable(path._j_object_path)
+        schema = table.getResolvedSchema()
+        columns = {column.getName(): str(column.getDataType()) for column in schema.getColumns()}
+        metadata = [column.getName() for column in schema.getColumns() if "Metadata" in column.getClass().getName()]
+        key = list(schema.getPrimaryKey().get().getColumns()) if schema.getPrimaryKey().isPresent() else []
+        found = Table(statement.name or "", columns, key, dict(table.getOptions()), metadata)
+        if found.connector == "kafka" and (unknown := set(metadata) - KAFKA_FIELDS.keys()):
+            known = ", ".join(KAFKA_FIELDS)
+            message = f"found metadata in {', '.join(sorted(unknown))}: tests know of {known}"
+            raise ScriptError([Fault(statement.path, statement.line, message)])
+        return found
+
+    def _shadow(self, table: Table) -> None:
+        if options := _shadow_options(table, self.folder):
+            columns = ", ".join(f"`{name}` {table.columns[name]}" for name in table.metadata)
+            self.environment.execute_sql(
+                f"CREATE TEMPORARY TABLE `{table.name}` {f'({columns})' if columns else ''} "
+                f"WITH ({', '.join(f'{_quoted(key)} = {_quoted(value)}' for key, value in options.items())}) "
+                f"LIKE `{table.name}` (EXCLUDING OPTIONS EXCLUDING METADATA)"
+            )
+
+
 class Harness:
     """One job, planned once by Flink and then run on one log after the other."""
 
@@ -73,18 +122,12 @@ class Harness:
         self.folder = folder
         self.cluster = cluster
         statements = read_job(sql_dir, job)
-        own = dict(statement.set_option for statement in statements if statement.set_option)
-        self.environment = _environment({**production_options(config), **own, **FORCED, "pipeline.name": job})
-        tables = [statement for statement in suite if statement.kind == "CREATE TABLE"]
-        for statement in tables:
-            self._execute(statement)
-        self.tables = {table.name: table for table in map(self._table, tables)}
-        # Flink looks for a table's connector when a view names it: the shadows come first
-        for table in self.tables.values():
-            self._shadow(table)
-        for statement in [*suite, *statements]:
-            if statement not in tables and statement.kind.startswith("CREATE"):
-                self._execute(statement)
+        options = {**production_options(config), **job_options(statements), "pipeline.name": job}
+        found = Suite(suite, options, folder)
+        self.environment, self.tables = found.environment, found.tables
+        for statement in statements:
+            if statement.kind.startswith("CREATE"):
+                found.execute(statement)
         self.insert = statements[-1]
         self.sinks = [name for name in written(statements) if name in self.tables]
         self.operators = self._plan()
@@ -112,39 +155,11 @@ class Harness:
     def _plan(self) -> Any:
         """The job as execute_sql would hand it to the cluster: planning takes far longer than running a case."""
         environment = self.environment._j_tenv
-        with _faults_of(self.insert):
+        with faults_of(self.insert):
             operation = environment.getParser().parse(self.insert.text).get(0)
             is_set = operation.getClass().getSimpleName() == "StatementSetOperation"
             operations = operation.getOperations() if is_set else get_gateway().jvm.java.util.List.of(operation)
             return environment.getPlanner().translate(operations)
-
-    def _table(self, statement: Statement) -> Table:
-        catalog = self.environment.get_catalog(self.environment.get_current_catalog())
-        path = ObjectPath(self.environment.get_current_database(), statement.name)
-        table = catalog._j_catalog.getTable(path._j_object_path)
-        schema = table.getResolvedSchema()
-        columns = {column.getName(): str(column.getDataType()) for column in schema.getColumns()}
-        metadata = [column.getName() for column in schema.getColumns() if "Metadata" in column.getClass().getName()]
-        key = list(schema.getPrimaryKey().get().getColumns()) if schema.getPrimaryKey().isPresent() else []
-        found = Table(statement.name or "", columns, key, dict(table.getOptions()), metadata)
-        if found.connector == "kafka" and (unknown := set(metadata) - KAFKA_FIELDS.keys()):
-            known = ", ".join(KAFKA_FIELDS)
-            message = f"found metadata in {', '.join(sorted(unknown))}: tests know of {known}"
-            raise ScriptError([Fault(statement.path, statement.line, message)])
-        return found
-
-    def _shadow(self, table: Table) -> None:
-        if options := _shadow_options(table, self.folder):
-            columns = ", ".join(f"`{name}` {table.columns[name]}" for name in table.metadata)
-            self.environment.execute_sql(
-                f"CREATE TEMPORARY TABLE `{table.name}` {f'({columns})' if columns else ''} "
-                f"WITH ({', '.join(f'{_quoted(key)} = {_quoted(value)}' for key, value in options.items())}) "
-                f"LIKE `{table.name}` (EXCLUDING OPTIONS EXCLUDING METADATA)"
-            )
-
-    def _execute(self, statement: Statement) -> None:
-        with _faults_of(statement):
-            self.environment.execute_sql(statement.text)
 
 
 @contextmanager
@@ -165,6 +180,11 @@ def production_options(config: Path) -> dict[str, str]:
     return {key: str(value) for key, value in found.items() if key.startswith("table.")}
 
 
+def job_options(statements: Iterable[Statement]) -> dict[str, str]:
+    """The options that a job's own SET statements give."""
+    return dict(statement.set_option for statement in statements if statement.set_option)
+
+
 def _shadow_options(table: Table, folder: Path) -> dict[str, str]:
     if table.connector == "kafka":
         own = {key: value for key, value in table.options.items() if key.startswith("json.")}
@@ -183,7 +203,7 @@ def _shadow_options(table: Table, folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def _faults_of(statement: Statement) -> Iterator[None]:
+def faults_of(statement: Statement) -> Iterator[None]:
     """What Flink refuses, as a ScriptError with its place."""
     try:
         yield
@@ -209,86 +229,5 @@ def _environment(options: Mapping[str, str]) -> TableEnvironment:
         configuration.set_string(key, value)
     settings = EnvironmentSettings.new_instance().in_streaming_mode().with_configuration(configuration).build()
     environment = TableEnvironment.create(settings)
-    environment._j_tenv.loadModule("upsert_files", _UpsertFiles())
+    environment._j_tenv.loadModule("upsert_files", UpsertFiles())
     return environment
-
-
-# Below: what Flink has no connector for. An INSERT … ON CONFLICT plans only into a sink that takes upserts, as
-# Postgres does, and files with debezium-json ask for retractions instead. These three objects, which Flink's planner
-# calls through Py4J, hand it the file sink with the changelog of the JDBC sink; the job that runs holds none of them.
-
-
-class _JavaObject:
-    def hashCode(self) -> int:
-        return id(self) % 2**31
-
-    def equals(self, other: object) -> bool:
-        return self is other
-
-    def toString(self) -> str:
-        return type(self).__name__
-
-
-class _UpsertSink(_JavaObject):
-    def __init__(self, files: Any) -> None:
-        self.files = files
-
-    def getChangelogMode(self, _requested: Any) -> Any:
-        jvm = get_gateway().jvm.org.apache.flink
-        builder = jvm.table.connector.ChangelogMode.newBuilder()
-        for kind in ("INSERT", "UPDATE_AFTER", "DELETE"):
-            builder.addContainedKind(getattr(jvm.types.RowKind, kind))
-        return builder.build()
-
-    def getSinkRuntimeProvider(self, context: Any) -> Any:
-        return self.files.getSinkRuntimeProvider(context)
-
-    def copy(self) -> _UpsertSink:
-        return _UpsertSink(self.files.copy())
-
-    def asSummaryString(self) -> str:
-        return "files of upserts"
-
-    class Java:
-        implements = ("org.apache.flink.table.connector.sink.DynamicTableSink",)
-
-
-class _UpsertSinkFactory(_JavaObject):
-    def __init__(self) -> None:
-        self.files = get_gateway().jvm.org.apache.flink.connector.file.table.FileSystemTableFactory()
-
-    def createDynamicTableSink(self, context: Any) -> _UpsertSink:
-        return _UpsertSink(self.files.createDynamicTableSink(context))
-
-    def factoryIdentifier(self) -> Any:
-        return self.files.factoryIdentifier()
-
-    def requiredOptions(self) -> Any:
-        return self.files.requiredOptions()
-
-    def optionalOptions(self) -> Any:
-        return self.files.optionalOptions()
-
-    def forwardOptions(self) -> Any:
-        return self.files.forwardOptions()
-
-    class Java:
-        implements = ("org.apache.flink.table.factories.DynamicTableSinkFactory",)
-
-
-class _UpsertFiles(_JavaObject):
-    """A Flink module, which may bring a factory of sinks; it brings nothing else."""
-
-    def getTableSinkFactory(self) -> Any:
-        return get_gateway().jvm.java.util.Optional.of(_UpsertSinkFactory())
-
-    def listFunctions(self, *_all: Any) -> Any:
-        return get_gateway().jvm.java.util.HashSet()
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("get"):
-            return lambda *_: get_gateway().jvm.java.util.Optional.empty()
-        raise AttributeError(name)
-
-    class Java:
-        implements = ("org.apache.flink.table.module.Module",)

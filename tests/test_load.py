@@ -84,7 +84,7 @@ def test_times_are_written_in_the_one_form_that_flink_reads() -> None:
 
 
 class CountingProducer:
-    """Takes every record and counts what waits: a real queue has no bound, and what waits in it for a minute expires."""
+    """Takes every record and counts what waits; a real queue has no bound, and what waits in it too long expires."""
 
     def __init__(self) -> None:
         self.waiting = self.most = 0
