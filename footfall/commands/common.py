@@ -1,0 +1,43 @@
+"""What the commands share: the consoles, and options that mean the same everywhere."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Duration(click.ParamType[timedelta]):
+    """A length of time such as 90s, 30m, 24h or 7d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        if isinstance(value, timedelta):
+            return value
+        units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+        try:
+            return timedelta(**{units[value[-1:]]: float(value[:-1])})
+        except (KeyError, ValueError):
+            self.fail(f"{value!r} is no length of time: write 90s, 30m, 24h or 7d", param, ctx)
+
+
+job_arguments = click.argument("names", metavar="JOB...", nargs=-1, required=True)
+site_option = click.option("--site", default="shop", show_default=True, help="Site that the events belong to.")
+parallelism_option = click.option(
+    "-p", "--parallelism", type=click.IntRange(1), default=1, show_default=True, help="Parallelism of each job."
+)
+dry_run_option = click.option("--dry-run", is_flag=True, help="Print the stock command instead of running it.")
+
+
+def progress_bar() -> Progress:
+    """A bar for work of which the end is known."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), console=out
+    )

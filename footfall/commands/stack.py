@@ -1,0 +1,97 @@
+"""The embedded stack: up, down, status, maintain, demo, bench."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from footfall import cluster
+from footfall.commands.common import Duration, out
+from footfall.settings import Settings, load_settings
+from footfall.stack import control
+
+
+@click.command()
+def up() -> None:
+    """Start the embedded stack: Kafka, Postgres and Flink on loopback, topic and tables made."""
+    with out.status("starting") as status:
+        settings = control.up(load_settings(), lambda what: status.update(f"starting: {what}"))
+    _print_parts(settings)
+    out.print("next: footfall load FILE, or footfall simulate; then footfall submit JOB")
+
+
+@click.command()
+@click.option("--volumes", is_flag=True, help="Remove topics, tables and state too, after asking.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def down(volumes: bool, yes: bool) -> None:
+    """Stop the embedded stack. Data stay, unless --volumes removes them."""
+    settings = load_settings()
+    if volumes and not yes and not control.is_empty(settings):
+        click.confirm(f"Remove all topics, tables and state in {settings.home}?", abort=True)
+    with out.status("stopping") as status:
+        stopped = control.down(settings, lambda what: status.update(f"stopping: {what}"))
+    out.print(f"stopped {', '.join(stopped)}" if stopped else "nothing was running")
+    if volumes:
+        control.remove_data(settings)
+        out.print("data removed")
+
+
+@click.command()
+def status() -> None:
+    """Say which parts answer and which jobs run. Exit code 1 where a part does not answer."""
+    settings = load_settings()
+    parts = _print_parts(settings)
+    if parts[-1].answers:
+        for job in cluster.jobs(settings):
+            dropped = cluster.dropped_rows(settings, job)
+            line = f"job {job.name} {job.state.lower()}"
+            out.print(line + (f"; {dropped:,} rows came too late for a window" if dropped else ""))
+    if not all(part.answers for part in parts):
+        sys.exit(1)
+
+
+@click.command()
+def maintain() -> None:
+    """Make partitions ahead and drop what is past its retention (plain Postgres; `up` does it too)."""
+    from footfall import database
+
+    for line in database.maintain_tables(load_settings()) or ["nothing to do"]:
+        out.print(line)
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the data when it ends.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed makes the same visitors.")
+@click.option("--for", "duration", type=Duration(), help="End after this long live; else on Ctrl-C.")
+def demo(keep: bool, seed: int, duration: timedelta | None) -> None:
+    """Start everything, simulate a day of visitors and more of them live, and show what comes out."""
+    from footfall.demo import demo as run_demo
+
+    run_demo(out, seed=seed, keep=keep, duration=duration)
+
+
+@click.command()
+@click.option("--events", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Events to generate.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Times each is measured, in turn.")
+@click.option("--latency-seconds", type=click.IntRange(0), default=120, show_default=True, help="0 leaves latency out.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default="bench.json", show_default=True)
+def bench(events: int, rounds: int, latency_seconds: int, output: Path) -> None:
+    """Measure events a second against a plain scan, and the latency from event to row, in a topic of its own."""
+    from footfall.bench import bench as run_bench
+
+    run_bench(out, events=events, rounds=rounds, latency_seconds=latency_seconds, output=output)
+
+
+def _print_parts(settings: Settings) -> list[control.Part]:
+    parts = control.status(settings)
+    for part in parts:
+        state = "up" if part.answers else "down"
+        whose = " (yours)" if part.yours else ""
+        out.print(f"{part.name:9} {state:5} {part.address}{whose}")
+    return parts
+
+
+COMMANDS = (up, down, status, maintain, demo, bench)
