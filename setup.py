@@ -21,6 +21,8 @@ setup(
         "rich>=14",
         "psutil>=6",
         "PyYAML>=6",
+        "watchfiles>=1,<2",
+        "sqlglot>=30,<31",  # reads the migrations for `footfall validate`
     ],
     extras_require={"dev": ["pytest", "ruff", "mypy", "types-PyYAML", "types-psutil"]},
     entry_points={"console_scripts": ["footfall = footfall.cli:main"]},

@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from footfall.commands import events, jobs, show, sql, stack
+from footfall.commands import events, jobs, show, sql, stack, validate
 from footfall.commands.common import err
 from footfall.errors import FootfallError
 from footfall.suite import UnknownJob
@@ -20,7 +20,7 @@ def footfall() -> None:
     """Real-time user analytics on your own Flink cluster."""
 
 
-for command in (*stack.COMMANDS, *events.COMMANDS, *show.COMMANDS, *sql.COMMANDS, *jobs.COMMANDS):
+for command in (*stack.COMMANDS, *events.COMMANDS, *show.COMMANDS, *sql.COMMANDS, *jobs.COMMANDS, *validate.COMMANDS):
     footfall.add_command(command)
 
 

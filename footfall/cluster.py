@@ -1,25 +1,21 @@
-"""Jobs on a Flink cluster: submit, stop, run. Each verb is a stock Flink command, which dry_run gives instead."""
+"""Jobs on a Flink cluster: start, stop, run, watch. Starting one is a stock Flink command, which a user may run too."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
-import shlex
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from footfall.errors import FootfallError
 from footfall.settings import ROOT, Settings
 from footfall.stack import flink
 
-# A job that was down for longer has forgotten ids of which copies may still come (table.exec.state.ttl): replay it.
-RESTORABLE_SECONDS = 3600
 ACTIVE = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING"})
 
 
@@ -39,14 +35,25 @@ def jobs(settings: Settings) -> list[Job]:
 
 
 def command(
-    settings: Settings, names: Sequence[str], *options: str, bounded: bool = False, set_: Iterable[str] = ()
+    settings: Settings,
+    names: Sequence[str],
+    *options: str,
+    bounded: bool = False,
+    set_: Iterable[str] = (),
+    sql: Path | None = None,
+    plans: Path | None = None,
 ) -> list[str]:
-    """The `flink run` that submits these jobs. It holds no secret: those are in the named files or the environment."""
+    """The `flink run` that submits these jobs. It holds no secret: those are in the named files or the environment.
+
+    options are flink's; sql is a folder in the place of sql/; plans is one for the compiled plans.
+    """
     runner: list[str] = []
     for path in settings.env_files:
         runner += ["--env-file", _short(path)]
     for item in set_:
         runner += ["--set", item]
+    for name, folder in (("--sql", sql), ("--plans", plans)):
+        runner += [name, str(folder)] if folder else []
     if bounded:
         runner.append("--bounded")
     return [
@@ -55,35 +62,12 @@ def command(
     ]  # fmt: skip
 
 
-def submit(
-    settings: Settings, names: Sequence[str], *, parallelism: int = 1, replay: bool = False, dry_run: bool = False
-) -> list[str]:
-    """Submit jobs, each from its last savepoint where that still counts, else from the start of the topic.
-
-    Returns a line for each job (with dry_run: the commands). Raises FootfallError where one runs already.
-    """
-    if not dry_run:
-        refuse_running(settings, names)
-    fresh, lines = [], []
-    options = ["-p", str(parallelism)]
-    for name in names:
-        savepoint, why = (None, "from the start of the topic") if replay else _savepoint(settings, name)
-        if savepoint is None:
-            fresh.append(name)
-            lines.append(f"{name}: {why}")
-            continue
-        restored = command(settings, [name], *options, "-s", savepoint)
-        if dry_run:
-            lines.append(shlex.join(restored))
-        else:
-            _call(settings, restored)
-            lines.append(f"{name}: {why}")
-    if fresh:
-        start = command(settings, fresh, *options)
-        if dry_run:
-            return [line for line in lines if line.startswith(_short(settings.flink_home))] + [shlex.join(start)]
-        _call(settings, start)
-    return lines
+def start(settings: Settings, arguments: Sequence[str]) -> dict[str, str]:
+    """Run a command() that does not wait for its jobs; returns the id of each. Raises FootfallError."""
+    done = subprocess.run(arguments, cwd=ROOT, env=flink.environment(settings), capture_output=True, text=True)
+    if done.returncode:
+        raise FootfallError(_reason((done.stdout + done.stderr).splitlines()))
+    return dict(re.findall(r"^(\w+) submitted as (\w+)", done.stdout, re.MULTILINE))
 
 
 def run(
@@ -129,31 +113,89 @@ def run(
         raise FootfallError(_reason(output))
 
 
-def stop(settings: Settings, name: str, *, dry_run: bool = False) -> str:
-    """Stop a job with a savepoint, from which the next submit goes on. Returns the savepoint (dry_run: the command)."""
-    found = [job for job in jobs(settings) if job.name == name]
-    if not found:
-        raise FootfallError(f"{name} does not run; `footfall list` shows what does")
-    job = found[0]
-    if dry_run:
-        return shlex.join([_short(settings.flink_home / "bin" / "flink"), "stop", "-m", settings.flink_rest, job.id])
+def running(settings: Settings, name: str) -> Job:
+    """The job of that name. Raises FootfallError where none runs."""
+    for job in jobs(settings):
+        if job.name == name:
+            return job
+    raise FootfallError(f"{name} does not run; `footfall list` shows what does")
+
+
+def stop_command(settings: Settings, job: Job) -> list[str]:
+    """The `flink stop` that stop() stands for."""
+    return [_short(settings.flink_home / "bin" / "flink"), "stop", "-m", settings.flink_rest, job.id]
+
+
+def stop(settings: Settings, job: Job) -> str:
+    """Stop a job with a savepoint, wait for its end and return where the savepoint is. Raises FootfallError."""
     trigger = flink.rest(settings, f"/jobs/{job.id}/stop", {"drain": False})["request-id"]
-    while True:
-        answer = flink.rest(settings, f"/jobs/{job.id}/savepoints/{trigger}")
-        if answer["status"]["id"] == "COMPLETED":
-            break
-        time.sleep(0.2)
-    operation = answer["operation"]
+    operation = _wait_for(settings, f"/jobs/{job.id}/savepoints/{trigger}")
     if "location" not in operation:
-        cause = operation.get("failure-cause", {}).get("stack-trace", "no reason given").splitlines()[0]
-        raise FootfallError(f"{name} could not be stopped with a savepoint, it goes on: {cause}")
-    location = str(operation["location"])
-    record = _record(settings, name)
-    record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps({"savepoint": location, "time": time.time(), "sql": sql_hash(name)}))
-    while any(other.id == job.id for other in jobs(settings)):
-        time.sleep(0.1)
-    return location
+        raise FootfallError(f"{job.name} could not be stopped with a savepoint, it goes on: {_cause(operation)}")
+    _gone(settings, job.id)
+    return str(operation["location"])
+
+
+def cancel(settings: Settings, id_: str) -> None:
+    """Cancel a job without a savepoint and wait for its end."""
+    if any(job.id == id_ for job in jobs(settings)):
+        flink.rest(settings, f"/jobs/{id_}", method="PATCH")
+        _gone(settings, id_)
+
+
+def await_checkpoint(settings: Settings, id_: str, seconds: float = 120) -> None:
+    """Wait until a job that was just started runs and has completed a checkpoint.
+
+    Raises FootfallError with the reason where it fails, restarts or takes too long.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        detail = flink.rest(settings, f"/jobs/{id_}")
+        failures = flink.rest(settings, f"/jobs/{id_}/exceptions")["exceptionHistory"]["entries"]
+        if failures or detail["state"] in ("FAILED", "FAILING", "CANCELED"):
+            raise FootfallError(_root_cause(failures[0]["stacktrace"]) if failures else "it failed without a word")
+        if all(vertex["status"] in ("RUNNING", "FINISHED") for vertex in detail["vertices"]):
+            break
+        if time.monotonic() > deadline:
+            raise FootfallError(f"it did not run within {seconds:.0f} s: are there free slots on the cluster?")
+        time.sleep(0.2)
+    trigger = flink.rest(settings, f"/jobs/{id_}/checkpoints", {})["request-id"]
+    operation = _wait_for(settings, f"/jobs/{id_}/checkpoints/{trigger}")
+    if "failure-cause" in operation:
+        raise FootfallError(f"its first checkpoint failed: {_cause(operation)}")
+
+
+def latest_checkpoint(settings: Settings, job: Job) -> str | None:
+    """Where the last completed checkpoint or savepoint of a running job is."""
+    latest = flink.rest(settings, f"/jobs/{job.id}/checkpoints")["latest"]
+    done = [latest[kind] for kind in ("completed", "savepoint") if latest.get(kind)]
+    newest = max(done, key=lambda checkpoint: checkpoint["trigger_timestamp"], default=None)
+    return str(newest["external_path"]) if newest else None
+
+
+def offsets(settings: Settings, id_: str) -> dict[int, int]:
+    """The offset that a job reads next in each partition of its topic that it has read anything of."""
+    found: dict[int, int] = {}
+    for vertex in flink.rest(settings, f"/jobs/{id_}")["vertices"]:
+        path = f"/jobs/{id_}/vertices/{vertex['id']}/subtasks/metrics"
+        names = [metric["id"] for metric in flink.rest(settings, path) if metric["id"].endswith(".currentOffset")]
+        for name in names:
+            partition = int(name.split(".")[-2])
+            for metric in flink.rest(settings, f"{path}?get={quote(name)}&agg=max"):
+                found[partition] = max(found.get(partition, 0), int(metric["max"]) + 1)
+    return found
+
+
+def parallelism(settings: Settings, job: Job) -> int:
+    """The widest of a job's operators."""
+    return max(int(vertex["parallelism"]) for vertex in flink.rest(settings, f"/jobs/{job.id}")["vertices"])
+
+
+def dispose_savepoint(settings: Settings, savepoint: str) -> str:
+    """Let the cluster remove a savepoint; returns what it has against it, '' where it is gone."""
+    trigger = flink.rest(settings, "/savepoint-disposal", {"savepoint-path": savepoint})["request-id"]
+    operation = _wait_for(settings, f"/savepoint-disposal/{trigger}")
+    return _cause(operation) if "failure-cause" in operation else ""
 
 
 def refuse_running(settings: Settings, names: Sequence[str]) -> None:
@@ -176,37 +218,30 @@ def dropped_rows(settings: Settings, job: Job) -> int:
     return dropped
 
 
-def sql_hash(name: str) -> str:
-    """Of everything that decides what a job does."""
-    digest = hashlib.sha256()
-    for path in sorted(
-        [*(ROOT / "sql").glob("*.sql"), *(ROOT / "sql").glob("[tv]*/*.sql"), ROOT / f"sql/jobs/{name}.sql"]
-    ):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _wait_for(settings: Settings, path: str) -> dict[str, Any]:
+    """The outcome of something that the cluster does on its own."""
+    while True:
+        answer = flink.rest(settings, path)
+        if answer["status"]["id"] == "COMPLETED":
+            operation: dict[str, Any] = answer.get("operation") or {}
+            return operation
+        time.sleep(0.2)
 
 
-def _record(settings: Settings, name: str) -> Path:
-    return settings.home / "data" / "stopped" / f"{name}.json"
+def _gone(settings: Settings, id_: str) -> None:
+    while any(job.id == id_ for job in jobs(settings)):
+        time.sleep(0.1)
 
 
-def _savepoint(settings: Settings, name: str) -> tuple[str | None, str]:
-    record = _record(settings, name)
-    if not record.exists():
-        return None, "from the start of the topic"
-    stopped: dict[str, Any] = json.loads(record.read_text())
-    age = time.time() - stopped["time"]
-    if age > RESTORABLE_SECONDS:
-        return None, "from the start of the topic: it was down for more than an hour"
-    if stopped["sql"] != sql_hash(name):
-        return None, "from the start of the topic: its SQL has changed since it was stopped"
-    return str(stopped["savepoint"]), f"from its savepoint of {age:.0f} s ago"
+def _cause(operation: dict[str, Any]) -> str:
+    return _root_cause(operation.get("failure-cause", {}).get("stack-trace", "no reason given"))
 
 
-def _call(settings: Settings, arguments: list[str]) -> None:
-    done = subprocess.run(arguments, cwd=ROOT, env=flink.environment(settings), capture_output=True, text=True)
-    if done.returncode:
-        raise FootfallError(_reason((done.stdout + done.stderr).splitlines()))
+def _root_cause(stack: str) -> str:
+    """The last cause of a Java stack, without the name of its class."""
+    lines = stack.splitlines()
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")] or lines[:1]
+    return causes[-1].partition(": ")[2].strip() or causes[-1]
 
 
 def _reason(output: Sequence[str]) -> str:

@@ -49,7 +49,7 @@ def bootstrap(admin: str, passwords: Mapping[str, str], database: str = "footfal
     missing = sorted(ROLE_SETTINGS.keys() - passwords.keys())
     if missing:
         raise DatabaseError(f"no password given for {', '.join(missing)}")
-    with _connect(admin) as connection:
+    with connect(admin) as connection:
         for role in ROLE_SETTINGS:
             if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
@@ -75,7 +75,7 @@ def bootstrap(admin: str, passwords: Mapping[str, str], database: str = "footfal
                 )
         timescale = _preloads_timescale(connection)
     if timescale:
-        with _connect(conninfo.make_conninfo(admin, dbname=database)) as connection:
+        with connect(conninfo.make_conninfo(admin, dbname=database)) as connection:
             connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
 
 
@@ -85,7 +85,7 @@ def migrate(owner: str) -> list[str]:
     owner: connection string; without an sslmode in it, loopback is spoken to in clear and all others with TLS.
     Raises DatabaseError with the file that failed.
     """
-    with _connect(owner):
+    with connect(owner):
         pass  # dbmate's own words for an unreachable server or a wrong password are longer
     url, password = _url(owner)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("DBMATE_", "PG"))}
@@ -118,7 +118,7 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
         if message.severity_nonlocalized == "INFO" and message.message_primary:
             sentences.append(message.message_primary)
 
-    with _connect(owner) as connection:
+    with connect(owner) as connection:
         connection.add_notice_handler(heard)
         try:
             if now is None:
@@ -198,7 +198,7 @@ def _conninfo(settings: Settings, user: str, password: str, database: str | None
 
 
 @contextlib.contextmanager
-def _connect(address: str) -> Iterator[psycopg.Connection]:
+def connect(address: str) -> Iterator[psycopg.Connection]:
     """A connection that commits each statement; every failure is a DatabaseError of one line."""
     given = conninfo.conninfo_to_dict(address)
     server = f"Postgres at {given.get('host', 'localhost')}:{given.get('port', 5432)}"

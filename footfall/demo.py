@@ -16,7 +16,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from footfall import cluster, database, simulate, suite
+from footfall import database, simulate, submission, suite
 from footfall.errors import FootfallError
 from footfall.settings import Settings, load_settings
 from footfall.stack import control
@@ -75,7 +75,7 @@ def _show(out: Console, settings: Settings, seed: int, duration: timedelta | Non
         out.print(f"[green]✓[/] {count:,} events of the last 24 hours are in Kafka, topic {settings.topic}")
         names = list(suite.all_jobs())
         status.update(f"submitting {len(names)} jobs to Flink")
-        cluster.submit(settings, names)
+        submission.submit(settings, names)
         out.print(f"[green]✓[/] {len(names)} jobs run: http://{settings.flink_rest}")
         ended, failures = threading.Event(), list[Exception]()
         visitors = threading.Thread(target=_visitors, args=(settings, seed + 1, ended, failures), daemon=True)

@@ -137,6 +137,30 @@ def record_count(settings: Settings) -> int:
         return int(sum(ends.values()) - sum(beginnings.values()))
 
 
+def ends(settings: Settings) -> dict[int, int]:
+    """The offset at which each partition that holds anything ends now."""
+    with _consumer(settings) as (consumer, partitions):
+        ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
+        return {place.partition: end for place, end in ends.items() if end > beginnings[place]}
+
+
+def oldest_kept(settings: Settings) -> datetime | None:
+    """From when on the topic holds every event; None where it holds all that it ever did."""
+    with _consumer(settings) as (consumer, partitions):
+        beginnings = {place: start for place, start in consumer.beginning_offsets(partitions).items() if start > 0}
+        ends = consumer.end_offsets(list(beginnings))
+        oldest: dict[Any, int] = {}
+        for place, start in beginnings.items():
+            consumer.seek(place, start)
+            if ends[place] == start:
+                return datetime.now(UTC)
+        while len(oldest) < len(beginnings):
+            for place, batch in consumer.poll(timeout_ms=1000).items():
+                if place in beginnings:
+                    oldest.setdefault(place, max(_event_time(_record(record)) for record in batch[:1]))
+    return datetime.fromtimestamp(max(oldest.values()) / 1000, UTC) if oldest else None
+
+
 def refuse_behind(settings: Settings, oldest_ms: int, what: str) -> None:
     """Raise FootfallError where the topic already holds events so new that oldest_ms would come too late for windows.
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from footfall.sql_harness import Suite, faults_of
+from jobs.run_sql import modify_operations
 from jobs.sql_script import Statement
 
 # How a type of operator begins that keeps state until the watermark has passed its windows, whatever the TTL.
@@ -72,8 +73,9 @@ class JobPlan:
 def compile_job(suite: Suite, insert: Statement) -> JobPlan:
     """Plan an INSERT or statement set. Raises ScriptError with what Flink refuses."""
     suite.environment.get_config().set("table.plan.compile.catalog-objects", "IDENTIFIER")
+    planner = suite.environment._j_tenv.getPlanner()
     with faults_of(insert):
-        text = suite.environment._j_tenv.compilePlanSql(insert.text).asJsonString()
+        text = planner.compilePlan(modify_operations(suite.environment, insert)).asJsonString()
     return read_plan(text)
 
 

@@ -13,7 +13,7 @@ from typing import Any, LiteralString
 import psycopg
 from rich.console import Console
 
-from footfall import cluster, database
+from footfall import database, submission
 from footfall.events import iso, sender
 from footfall.settings import Settings
 from footfall.simulate import live
@@ -31,7 +31,7 @@ def measure_latency(out: Console, settings: Settings, duration: timedelta) -> di
     """
     names = ["late_events", "page_views_per_minute"]
     with out.status("submitting jobs"):
-        cluster.submit(settings, names, replay=True)
+        submission.submit(settings, names, replay=True)
     probes = _Watch(settings, "SELECT message_id FROM late_events WHERE site = %s")
     minutes = _Watch(settings, "SELECT DISTINCT window_start FROM page_views_per_minute WHERE site = %s")
     produced: dict[str, float] = {}
@@ -54,7 +54,7 @@ def measure_latency(out: Console, settings: Settings, duration: timedelta) -> di
         for watch in (probes, minutes):
             watch.stop()
         for name in names:
-            cluster.stop(settings, name)
+            submission.stop(settings, name)
     waits = [1000 * (seen - produced[key]) for key, seen in probes.seen.items() if key in produced]
     final = [
         1000 * (seen - (start + timedelta(minutes=1) + WATERMARK_DELAY).timestamp())

@@ -40,33 +40,42 @@ Row = dict[str, Any]
 
 KAFKA_TIME = "2026-01-01T00:00:00.000Z"
 KAFKA_FIELDS = {"kafka_time": str, "kafka_partition": int, "kafka_offset": int}
+JSON_SPACE = " \t\r\n"
+# A string of JSON, or what ends a line outside of one
+LINE_BREAK = re.compile(r'"(?:[^"\\]|\\.)*+"|[\r\n]', re.DOTALL)
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z")
 
 
 @dataclass(frozen=True)
 class Record:
-    """One record of the log: its text (None: it has no value), and what the broker knows of it."""
+    """One record of the log: its bytes (None: it has no value), and what the broker knows of it."""
 
-    text: str | None
+    value: bytes | None
     kafka: Mapping[str, Any]
 
-    def as_events(self) -> Iterator[str]:
+    def as_events(self) -> Iterator[bytes]:
         """The line of a file that Flink's JSON format reads as it would read the record, the kafka_ columns beside."""
-        if self.text is None:
+        if self.value is None:
             return
-        found = _parsed(self.text)
+        # Flink looks for the encoding as Python does; what is in none of them stays what it is
+        encoding = json.detect_encoding(self.value)
+        text = self.value.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "replace")
+        text = LINE_BREAK.sub(_on_one_line, text)
+        found = _parsed(text)
         if isinstance(found, dict):
             # Behind the text itself, which stays as it is: its order, its spaces and what it says twice.
             comma = "," if found else ""
-            yield f"{self.text.rstrip()[:-1]}{comma}{json.dumps(self.kafka)[1:]}"
+            text = f"{text.rstrip()[:-1]}{comma}{json.dumps(self.kafka)[1:]}"
         elif isinstance(found, list):
-            yield json.dumps([{**item, **self.kafka} if isinstance(item, dict) else item for item in found])
-        else:
-            yield self.text
+            text = json.dumps([{**item, **self.kafka} if isinstance(item, dict) else item for item in found])
+        elif text.lstrip(JSON_SPACE).startswith("{"):
+            # Broken, or read by Flink and not by Python: it must know its place all the same
+            text = f"{json.dumps(self.kafka)[:-1]},{text.lstrip(JSON_SPACE)[1:]}"
+        yield text.encode("utf-8", "surrogateescape")
 
     def as_bytes(self) -> str:
         """The line of a file that holds the record's bytes, as base64, the kafka_ columns beside."""
-        value = None if self.text is None else base64.b64encode(self.text.encode()).decode()
+        value = None if self.value is None else base64.b64encode(self.value).decode()
         return json.dumps({"value": value, **self.kafka})
 
 
@@ -90,15 +99,9 @@ class Case:
 def read_cases(path: Path) -> list[Case]:
     """The cases of a file, in its order. Raises ScriptError with all faults of the file."""
     nodes = _top(path, read_text(path))
+    defaults = _defaults(path, nodes)
     faults: list[Fault] = []
     cases: list[Case] = []
-    defaults: Any = {}
-    for key, node in nodes:
-        line = key.start_mark.line + 1
-        if key.value == "defaults":
-            defaults = _value(path, node)
-            if not isinstance(defaults, dict):
-                raise ScriptError([Fault(str(path), line, f"found {_kind(defaults)} as defaults: write a mapping")])
     for key, node in nodes:
         if key.value != "defaults":
             try:
@@ -110,6 +113,11 @@ def read_cases(path: Path) -> list[Case]:
     if faults:
         raise ScriptError(faults)
     return cases
+
+
+def read_defaults(path: Path) -> Row:
+    """The defaults of a file. Raises ScriptError."""
+    return _defaults(path, _top(path, read_text(path)))
 
 
 def deep_merge(under: Row, over: Row) -> Row:
@@ -140,24 +148,39 @@ def record(given: Row | str | None, index: int, defaults: Row) -> Record:
         if type(kafka[name]) is not int:
             raise ValueError(f"found {name} {kafka[name]}: write a whole number")
     if not isinstance(given, dict):
-        if given is not None and re.search(r"[\r\n]", given):
-            raise ValueError("found a line break in a record: a test writes one record a line")
-        return Record(given, kafka)
+        return Record(None if given is None else given.encode("utf-8", "surrogatepass"), kafka)
     if event.get("messageId") == "auto":
         event["messageId"] = f"m{index}"
-    return Record(json.dumps(event), kafka)
+    return Record(json.dumps(event).encode(), kafka)
 
 
 def _parsed(text: str | None) -> Any:
-    """The JSON value that a text is, None where it is none."""
+    """The JSON value that a text is, None where it is none; like Flink, it takes control characters in strings."""
     try:
-        return json.loads(text or "")
-    except ValueError:
+        return json.loads(text or "", strict=False)
+    except (ValueError, RecursionError):
         return None
+
+
+def _on_one_line(match: re.Match[str]) -> str:
+    if len(match[0]) > 1:
+        return match[0].replace("\n", "\\n").replace("\r", "\\r")
+    return " "
 
 
 def _is_time(value: object) -> bool:
     return isinstance(value, str) and INSTANT.fullmatch(value) is not None
+
+
+def _defaults(path: Path, nodes: list[tuple[yaml.Node, yaml.Node]]) -> Row:
+    for key, node in nodes:
+        if key.value == "defaults":
+            defaults = _value(path, node)
+            if isinstance(defaults, dict):
+                return defaults
+            message = f"found {_kind(defaults)} as defaults: write a mapping"
+            raise ScriptError([Fault(str(path), key.start_mark.line + 1, message)])
+    return {}
 
 
 def _case(path: Path, key: yaml.Node, node: yaml.Node, defaults: Row) -> Case:

@@ -13,6 +13,7 @@ from typing import Any
 from footfall.sql_cases import Case, Row
 from jobs.sql_script import Fault, Statement, Token, close_match, significant
 
+MOST_ALIGNED = 100  # rows of each side: more are read by nobody
 TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?Z?")
 
 
@@ -62,6 +63,30 @@ def compare(expected: Sequence[Row], actual: Sequence[Row], types: Mapping[str, 
         if other not in partner
     ]
     return Difference(missing, unexpected)
+
+
+def aligned(difference: Difference, types: Mapping[str, str]) -> list[tuple[Row | None, Row | None]]:
+    """Each missing row beside the unexpected one that it resembles most; None stands where there is none."""
+
+    def resemblance(wanted: Row, row: Row) -> int:
+        return sum(same(value, row.get(column), types.get(column, "")) for column, value in wanted.items())
+
+    missing, unexpected = difference.missing[:MOST_ALIGNED], difference.unexpected[:MOST_ALIGNED]
+    scores = [
+        (-resemblance(wanted, row), number, other)
+        for number, wanted in enumerate(missing)
+        for other, row in enumerate(unexpected)
+    ]
+    partner: dict[int, int] = {}
+    for _, number, other in sorted(scores):
+        if number not in partner and other not in partner.values():
+            partner[number] = other
+    left = [row for other, row in enumerate(difference.unexpected) if other not in partner.values()]
+    pairs: list[tuple[Row | None, Row | None]] = [
+        (row, difference.unexpected[partner[number]] if number in partner else None)
+        for number, row in enumerate(difference.missing)
+    ]
+    return pairs + [(None, row) for row in left]
 
 
 def same(wanted: object, found: object, type_name: str) -> bool:
@@ -125,10 +150,11 @@ def own_table(job: str, sinks: Sequence[str]) -> str:
 
 def written_row(row: Row) -> str:
     """A row as one line of YAML that a case may hold; a long text is cut."""
-    return "{" + ", ".join(f"{column}: {_written(value)}" for column, value in row.items()) + "}"
+    return "{" + ", ".join(f"{column}: {written_value(value)}" for column, value in row.items()) + "}"
 
 
-def _written(value: Any) -> str:
+def written_value(value: Any) -> str:
+    """A value as YAML; a long text is cut."""
     if isinstance(value, str):
         text = value if len(value) <= 100 else f"{value[:80]}… ({len(value)} characters)"
         return text if re.fullmatch(r"[^\W\d]\w*|" + TIME.pattern, text) else json.dumps(text, ensure_ascii=False)

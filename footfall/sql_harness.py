@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,8 @@ from pyflink.util.java_utils import get_field_value
 from footfall.sql_cases import KAFKA_FIELDS, Record
 from footfall.sql_compare import written
 from footfall.upsert_files import UpsertFiles
-from jobs.run_sql import explain
+from jobs.run_sql import explain, modify_operations
 from jobs.sql_script import Fault, ScriptError, Statement
-from jobs.sql_suite import read_job
 
 # Files in the place of the topic; no table has such a name
 EVENTS, BYTES = "log.events", "log.bytes"
@@ -67,17 +66,28 @@ class Table:
 class Suite:
     """The tables, shadowed by files in folder, and the views of sql/ in a Flink planner: all that a job may name."""
 
-    def __init__(self, suite: Sequence[Statement], options: Mapping[str, str], folder: Path) -> None:
-        """suite is what read_suite found; options are Flink's. Raises ScriptError with what Flink refuses."""
+    def __init__(
+        self,
+        suite: Sequence[Statement],
+        options: Mapping[str, str],
+        folder: Path,
+        shadowed: Collection[str] = ("kafka", "jdbc"),
+        forced: Mapping[str, str] = FORCED,
+    ) -> None:
+        """suite is what read_suite found; options are Flink's; shadowed are the connectors that files stand for.
+
+        Raises ScriptError with what Flink refuses.
+        """
         self.folder = folder
-        self.environment = _environment({**options, **FORCED})
+        self.environment = _environment({**options, **forced})
         tables = [statement for statement in suite if statement.kind == "CREATE TABLE"]
         for statement in tables:
             self.execute(statement)
         self.tables = {table.name: table for table in map(self._table, tables)}
         # Flink looks for a table's connector when a view names it: the shadows come first
         for table in self.tables.values():
-            self._shadow(table)
+            if table.connector in shadowed:
+                self._shadow(table)
         for statement in suite:
             if statement not in tables:
                 self.execute(statement)
@@ -116,20 +126,21 @@ class Harness:
     """One job, planned once by Flink and then run on one log after the other."""
 
     def __init__(
-        self, sql_dir: Path, job: str, suite: Sequence[Statement], config: Path, folder: Path, cluster: Any
+        self, suite: Suite, statements: Sequence[Statement], cluster: Any, sinks: Sequence[str] | None = None
     ) -> None:
-        """Create the suite and plan the job; folder is an empty one. Raises ScriptError with what Flink refuses."""
-        self.folder = folder
+        """Plan a job's statements, the last of which is its INSERT, in a suite that has its options.
+
+        sinks are the tables that it fills, those of the suite if none is named.
+
+        Raises ScriptError with what Flink refuses.
+        """
+        self.folder, self.environment, self.tables = suite.folder, suite.environment, suite.tables
         self.cluster = cluster
-        statements = read_job(sql_dir, job)
-        options = {**production_options(config), **job_options(statements), "pipeline.name": job}
-        found = Suite(suite, options, folder)
-        self.environment, self.tables = found.environment, found.tables
         for statement in statements:
             if statement.kind.startswith("CREATE"):
-                found.execute(statement)
+                suite.execute(statement)
         self.insert = statements[-1]
-        self.sinks = [name for name in written(statements) if name in self.tables]
+        self.sinks = sinks or [name for name in written(statements) if name in self.tables]
         self.operators = self._plan()
 
     def run(self, given: Iterable[Record]) -> dict[str, list[str]]:
@@ -139,9 +150,10 @@ class Harness:
         """
         shutil.rmtree(self.folder)
         self.folder.mkdir()
-        records = list(given)
-        (self.folder / EVENTS).write_text("".join(f"{line}\n" for record in records for line in record.as_events()))
-        (self.folder / BYTES).write_text("".join(f"{record.as_bytes()}\n" for record in records))
+        with (self.folder / EVENTS).open("wb") as events, (self.folder / BYTES).open("w") as values:
+            for record in given:
+                events.writelines(line + b"\n" for line in record.as_events())
+                values.write(f"{record.as_bytes()}\n")
         executor = get_field_value(self.environment._j_tenv, "execEnv")
         configuration = self.environment._j_tenv.getConfig().getConfiguration()
         try:
@@ -156,10 +168,7 @@ class Harness:
         """The job as execute_sql would hand it to the cluster: planning takes far longer than running a case."""
         environment = self.environment._j_tenv
         with faults_of(self.insert):
-            operation = environment.getParser().parse(self.insert.text).get(0)
-            is_set = operation.getClass().getSimpleName() == "StatementSetOperation"
-            operations = operation.getOperations() if is_set else get_gateway().jvm.java.util.List.of(operation)
-            return environment.getPlanner().translate(operations)
+            return environment.getPlanner().translate(modify_operations(self.environment, self.insert))
 
 
 @contextmanager

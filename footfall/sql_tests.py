@@ -1,53 +1,18 @@
-"""Tests of the SQL jobs: runs the cases of tests/sql/NAME.yml (footfall/sql_cases.py) and compares the tables."""
+"""`footfall test`: runs the cases of tests/sql/NAME.yml (footfall/sql_cases.py), once or after each save."""
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
-from footfall.settings import ROOT
-from footfall.sql_cases import Case, read_cases
-from footfall.sql_compare import columns, compare, expectation_faults, fold, own_table, written, written_row
-from jobs.sql_script import Fault, ScriptError, close_match
-from jobs.sql_suite import job_names, read_job, read_suite
-
-if TYPE_CHECKING:
-    from footfall.sql_harness import Harness
-from footfall.suite import UnknownJob
-
-SQL = ROOT / "sql"
-TESTS = ROOT / "tests" / "sql"
-CONFIG = ROOT / "flink-conf" / "config.yaml"
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of a case: rows that are expected and missing, rows that came unexpected, or why it didn't run."""
-
-    case: Case
-    missing: Sequence[str] = ()
-    unexpected: Sequence[str] = ()
-    error: str = ""
-
-    @property
-    def passed(self) -> bool:
-        return not (self.missing or self.unexpected or self.error)
-
-
-class _AnyValue(dict[str, str]):
-    """A value for every ${NAME}: no address is used in a test."""
-
-    def __contains__(self, name: object) -> bool:
-        return True
-
-    def __missing__(self, name: str) -> str:
-        return "unused"
+from footfall.sql_compare import aligned, same, written_row, written_value
+from footfall.sql_runner import TESTS, Result, Runner
+from footfall.suite import SQL, AnyValue, UnknownJob, below, reads_and_writes, sources
+from jobs.sql_script import ScriptError
 
 
 def test_jobs(names: Sequence[str], console: Console, sql_dir: Path = SQL, tests_dir: Path = TESTS) -> int:
@@ -55,69 +20,50 @@ def test_jobs(names: Sequence[str], console: Console, sql_dir: Path = SQL, tests
 
     0 all passed, 1 some failed or a file is wrong, 2 a name is no job.
     """
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    told: set[str] = set()
-
-    def report(result: Result) -> None:
-        say(f"{'passed' if result.passed else 'FAILED'}  {result.case.job}: {result.case.name}")
-        for line in failure(result) if result.error not in told else ():
-            say(line)
-        told.update({result.error} - {""})  # what keeps all cases of a job from running is said once
-
-    try:
-        results = run(names, sql_dir=sql_dir, tests_dir=tests_dir, on_result=report)
-    except UnknownJob as error:
-        say(str(error))
-        return 2
-    except ScriptError as error:
-        say(str(error))
-        return 1
-    failed = sum(not result.passed for result in results)
-    say(f"{len(results) - failed} passed, {failed} failed")
-    return 1 if failed else 0
+    with Runner(sql_dir, tests_dir) as runner:
+        return _run(runner, names, console)
 
 
 test_jobs.__test__ = False  # type: ignore[attr-defined]  # pytest would take it for a test
 
 
-def run(
-    names: Sequence[str] = (),
-    *,
+def watch_jobs(
+    names: Sequence[str],
+    console: Console,
     sql_dir: Path = SQL,
     tests_dir: Path = TESTS,
-    on_result: Callable[[Result], None] = lambda _: None,
-) -> list[Result]:
-    """The results of the cases of the named jobs, of every file in tests_dir if none is named.
+    saves: Iterable[Iterable[Path]] | None = None,
+) -> int:
+    """Run the tests, then after each save those of the jobs that it touches, until Ctrl-C or the end of saves."""
+    try:
+        with Runner(sql_dir, tests_dir) as runner:
+            code = _run(runner, names, console)
+            for changed in _saves(sql_dir, tests_dir) if saves is None else saves:
+                try:
+                    again = affected(changed, names, sql_dir, tests_dir)
+                except ScriptError as error:
+                    _say(console, str(error))
+                    continue
+                if again:
+                    _say(console, "")
+                    code = _run(runner, again, console)
+            return code
+    except KeyboardInterrupt:
+        _say(console, "")
+        return 0
 
-    on_result is called for each case as soon as it is decided. Raises UnknownJob, and ScriptError
-    with the faults of the files and of the SQL that every job needs.
-    """
-    cases = _read_all(names, sql_dir, tests_dir)
-    suite = read_suite(sql_dir, _AnyValue())
-    tables = {found.name or "": columns(found) for found in suite if found.kind == "CREATE TABLE"}
-    faults: list[Fault] = []
-    for job, found in cases.items():
-        sinks = [name for name in written(read_job(sql_dir, job)) if name in tables]
-        faults += [fault for case in found for fault in expectation_faults(case, tables, sinks)]
-    if faults:
-        raise ScriptError(faults)
-    from footfall.sql_harness import (  # pyflink takes seconds to import: after all that needs no Flink
-        Harness,
-        mini_cluster,
-    )
 
-    results: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="footfall-test-") as scratch, mini_cluster() as cluster:
-        for job, found in cases.items():
-            folder = Path(scratch) / job
-            folder.mkdir()
-            for result in _results(found, partial(Harness, sql_dir, job, suite, CONFIG, folder, cluster)):
-                results.append(result)
-                on_result(result)
-    return results
+def affected(changed: Iterable[Path], names: Sequence[str], sql_dir: Path = SQL, tests_dir: Path = TESTS) -> list[str]:
+    """Which of the named jobs, of all that have a test if none is named, the changed files have a part in."""
+    made_of = sources(AnyValue(), sql_dir)
+    own = {path.stem for path in changed if path.parent.name in ("jobs", tests_dir.name)}
+    used = {path.stem for path in changed if path.suffix == ".sql" and path.parent.name != "jobs"}
+    jobs = []
+    for name in names or sorted(path.stem for path in tests_dir.glob("*.yml")):
+        reads, writes = reads_and_writes(name, sql_dir) if used else ([], [])
+        if name in own or used & {"functions", *reads, *writes, *below(made_of, reads)}:
+            jobs.append(name)
+    return jobs
 
 
 def failure(result: Result) -> Iterator[str]:
@@ -126,54 +72,65 @@ def failure(result: Result) -> Iterator[str]:
         yield f"  {result.case.path}:{result.case.line}"
     for line in result.error.splitlines():
         yield f"  {line}"
-    for kind, rows in ("missing", result.missing), ("unexpected", result.unexpected):
-        for row in rows:
-            yield f"  {kind:<10}  {row}"
+    for kind in ("missing", "unexpected"):
+        for name, difference in result.differences.items():
+            for row in getattr(difference, kind):
+                yield f"  {kind:<10}  {f'{name}: ' if name else ''}{written_row(row)}"
 
 
-def _read_all(names: Sequence[str], sql_dir: Path, tests_dir: Path) -> dict[str, list[Case]]:
-    known = job_names(sql_dir)
-    for name in names:
-        if name not in known:
-            raise UnknownJob(f"there is no job {name}{close_match(name, known)} (the jobs are {', '.join(known)})")
-    paths = [tests_dir / f"{name}.yml" for name in dict.fromkeys(names)] or sorted(tests_dir.glob("*.yml"))
-    cases: dict[str, list[Case]] = {}
-    faults: list[Fault] = [] if paths else [Fault(str(tests_dir), 0, "has no tests: write NAME.yml, NAME being a job")]
-    for path in paths:
-        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-        try:
-            if path.stem not in known:
-                message = f"there is no job {path.stem}{close_match(path.stem, known)}: name the file after a job"
-                raise ScriptError([Fault(str(shown), 0, message)])
-            if not path.exists():
-                raise ScriptError([Fault(str(shown), 0, f"is missing: write a case that shows what {path.stem} does")])
-            cases[path.stem] = read_cases(shown)
-        except ScriptError as error:
-            faults += error.faults
-    if faults:
-        raise ScriptError(faults)
-    return cases
+def side_by_side(result: Result) -> Iterator[Table]:
+    """Each missing row beside the unexpected one that is most like it; what differs is in colour."""
+    for name, difference in result.differences.items():
+        for wanted, found in aligned(difference, result.types[name]):
+            table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+            table.add_column(Text(f"  {name}", "dim"))
+            table.add_column("expected", style="green")
+            table.add_column("found", style="red")
+            for column in wanted or found or {}:
+                left = None if wanted is None else written_value(wanted[column])
+                right = None if found is None else written_value(found.get(column))
+                alike = (
+                    wanted is not None
+                    and found is not None
+                    and same(wanted[column], found.get(column), result.types[name].get(column, ""))
+                )
+                style = "dim" if alike else ""
+                table.add_row(f"  {column}", Text(left or "", style), Text(right or "", style))
+            if wanted is None or found is None:
+                table.columns[1 if wanted is None else 2].header = Text("no such row", "dim")
+            yield table
 
 
-def _results(cases: Sequence[Case], start: Callable[[], Harness]) -> Iterator[Result]:
-    """The results of one job's cases; what Flink refuses of its SQL is an error of each."""
+def _run(runner: Runner, names: Sequence[str], console: Console) -> int:
+    told: set[str] = set()
+
+    def report(result: Result) -> None:
+        _say(console, f"{'passed' if result.passed else 'FAILED'}  {result.case.job}: {result.case.name}")
+        if result.differences and not result.passed and console.is_terminal:
+            _say(console, next(failure(result)))
+            for table in side_by_side(result):
+                console.print(table, soft_wrap=False)
+        elif result.error not in told or not result.error:
+            for line in failure(result):
+                _say(console, line)
+        told.add(result.error)  # what keeps all cases of a job from running is said once
+
     try:
-        harness = start()
-    except ScriptError as error:
-        yield from (Result(case, error=str(error)) for case in cases)
-        return
-    for case in cases:
-        try:
-            changelogs = harness.run(case.given)
-        except ScriptError as error:
-            yield Result(case, error=str(error))
-            continue
-        missing: list[str] = []
-        unexpected: list[str] = []
-        for name, rows in case.expect.items():
-            table = harness.tables[name or own_table(case.job, harness.sinks)]
-            difference = compare(rows, fold(changelogs[table.name], table.key), table.columns)
-            prefix = f"{name}: " if name else ""
-            missing += [prefix + written_row(row) for row in difference.missing]
-            unexpected += [prefix + written_row(row) for row in difference.unexpected]
-        yield Result(case, missing, unexpected)
+        results = runner.run(names, report)
+    except (UnknownJob, ScriptError) as error:
+        _say(console, str(error))
+        return 2 if isinstance(error, UnknownJob) else 1
+    failed = sum(not result.passed for result in results)
+    _say(console, f"{len(results) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def _saves(sql_dir: Path, tests_dir: Path) -> Iterator[list[Path]]:
+    from watchfiles import watch
+
+    for changes in watch(sql_dir, tests_dir):
+        yield [Path(path) for _, path in changes]
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

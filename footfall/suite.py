@@ -1,11 +1,15 @@
-"""What sql/ holds, for the command line: jobs, tables, the init file of the stock SQL client."""
+"""What sql/ holds, for the command line: jobs, tables, what is made of what, the init file of the stock SQL client."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from footfall.errors import FootfallError
 from footfall.settings import ROOT, Settings
@@ -13,6 +17,17 @@ from jobs.sql_script import Statement, close_match, significant
 from jobs.sql_suite import grain, job_names, read_job, read_suite
 
 SQL = ROOT / "sql"
+DASHBOARDS = ROOT / "dashboards"
+
+
+class AnyValue(dict[str, str]):
+    """A value for every ${NAME}, for what uses no address: tests and plans."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> str:
+        return "unused"
 
 
 class Column(NamedTuple):
@@ -41,17 +56,100 @@ class UnknownJob(FootfallError):
     """A name on the command line that is no job: misused (exit code 2)."""
 
 
-def reads_and_writes(name: str) -> tuple[list[str], list[str]]:
+def reads_and_writes(name: str, sql_dir: Path = SQL) -> tuple[list[str], list[str]]:
     """Views and tables that a job file names, and the tables that it writes."""
-    objects = {path.stem for folder in ("tables", "views") for path in (SQL / folder).glob("*.sql")}
+    objects = {path.stem for folder in ("tables", "views") for path in (sql_dir / folder).glob("*.sql")}
     reads: list[str] = []
     writes: list[str] = []
-    for statement in read_job(SQL, name):
+    for statement in read_job(sql_dir, name):
         words = significant(statement.text)
         for before, token in pairwise(words):
             if token.identifier in objects:
                 (writes if before.word == "INTO" else reads).append(token.identifier)
     return sorted(set(reads)), sorted(set(writes))
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table or view of sql/: what it is, the tables and views that it is made of, the options of a table."""
+
+    name: str
+    kind: str
+    about: str
+    reads: tuple[str, ...]
+    options: Mapping[str, str]
+
+    @property
+    def topics(self) -> list[str]:
+        """The Kafka topics that it reads itself."""
+        found = self.options.get("topic", "") if self.options.get("connector") == "kafka" else ""
+        return [name.strip() for name in found.split(";") if name.strip()]
+
+
+def sources(values: Mapping[str, str], sql_dir: Path = SQL) -> dict[str, Source]:
+    """Every table and view, each after those that it is made of; values are those of ${NAME}.
+
+    A table that is LIKE another has its options too. Raises ScriptError with all faults of the files.
+    """
+    statements = [found for found in read_suite(sql_dir, values) if found.kind in ("CREATE TABLE", "CREATE VIEW")]
+    names = {statement.name for statement in statements}
+    found: dict[str, Source] = {}
+    for statement in statements:
+        name, kind = statement.name or "", statement.kind.split()[1].lower()
+        words = list(pairwise(significant(statement.text)))
+        if kind == "table":
+            reads = [token.identifier for before, token in words if before.word == "LIKE"]
+        else:
+            reads = [token.identifier for before, token in words if before.word != "AS"]
+        reads = [read for read in dict.fromkeys(reads) if read in names and read != name]
+        options = {key: value for read in reads if kind == "table" for key, value in found[read].options.items()}
+        about = Path(statement.path).read_text(encoding="utf-8").partition("\n")[0].removeprefix(f"-- {name}: ")
+        found[name] = Source(name, kind, about, tuple(reads), {**options, **_options(statement)})
+    return found
+
+
+def below(found: Mapping[str, Source], names: Iterable[str]) -> list[str]:
+    """What these tables and views are made of, directly or not, the nearest first."""
+    start = list(names)
+    order = list(start)
+    for name in order:  # grows while it is walked
+        order += [read for read in found[name].reads if read not in order]
+    return order[len(start) :]
+
+
+def _options(statement: Statement) -> dict[str, str]:
+    """The options of a CREATE TABLE … WITH ('key' = 'value', …)."""
+    found = significant(statement.text)
+    begins = [place for place, (one, two) in enumerate(pairwise(found)) if one.word == "WITH" and two.text == "("]
+    if statement.kind != "CREATE TABLE" or not begins:
+        return {}
+    rest = found[begins[0] :]
+    triples = zip(rest, rest[1:], rest[2:], strict=False)
+    return {_text(key.text): _text(value.text) for key, equals, value in triples if equals.text == "="}
+
+
+def _text(string: str) -> str:
+    return string[1:-1].replace("''", "'")
+
+
+def dashboards(folder: Path = DASHBOARDS) -> dict[str, set[str]]:
+    """Every word in the queries of each Grafana dashboard, by the name of its file: among them the tables it shows."""
+    return {
+        path.stem: {word for query in _queries(json.loads(path.read_text())) for word in re.findall(r"\w+", query)}
+        for path in sorted(folder.glob("*.json"))
+    }
+
+
+def _queries(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == "rawSql" and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _queries(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _queries(inner)
 
 
 def columns(table: str) -> list[Column]:
@@ -63,6 +161,13 @@ def columns(table: str) -> list[Column]:
             name, _, kind = head.partition(" ")
             found.append(Column(name.strip("`"), kind, comment.rstrip(",").rstrip("'").replace("''", "'")))
     return found
+
+
+def key(table: str) -> list[str]:
+    """The columns of a table's primary key, in its order; none if it has none."""
+    text = (SQL / "tables" / f"{table}.sql").read_text()
+    found = re.search(r"^\s*PRIMARY KEY \(([^)]*)\)", text, re.MULTILINE)
+    return [name.strip(" `") for name in found[1].split(",")] if found else []
 
 
 def init_statements(settings: Settings) -> list[Statement]:

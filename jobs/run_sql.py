@@ -15,9 +15,11 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from py4j.protocol import Py4JJavaError
 from pyflink.common import Configuration
+from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, TableEnvironment, TableResult
 from pyflink.table.catalog import ObjectPath
 from pyflink.util.exceptions import JavaException
@@ -50,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
         secrets = {name: value for name, value in values.items() if SECRET.search(name.upper()) and len(value) > 3}
         suite = read_suite(options.sql, values)
         jobs = _read_jobs(options.sql, options.jobs)
-        running = {name: submit(name, suite, jobs[name], options.set, options.bounded) for name in jobs}
+        running = {name: submit(name, suite, jobs[name], options.set, options.bounded, options.plans) for name in jobs}
         if options.bounded or _in_this_process(options.set):
             return 1 if [name for name, result in running.items() if not _finished(name, result, secrets)] else 0
     except ScriptError as error:
@@ -61,9 +63,16 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def submit(
-    name: str, suite: Iterable[Statement], job: Iterable[Statement], overrides: Mapping[str, str], bounded: bool
+    name: str,
+    suite: Iterable[Statement],
+    job: Iterable[Statement],
+    overrides: Mapping[str, str],
+    bounded: bool,
+    plans: Path | None = None,
 ) -> TableResult:
     """Plan and submit one job in an environment of its own and print its id; with bounded, of what Kafka holds now.
+
+    plans is a folder for the plan that Flink compiles of it, NAME.json.
 
     The configuration is Flink's own, then UTC and the job's name, then the SETs of its file, then the overrides.
     Raises ScriptError with the place and the root cause of what Flink refuses.
@@ -83,11 +92,37 @@ def submit(
         _execute(environment, statement)
         if bounded and statement.kind == "CREATE TABLE" and statement.name:
             _bound(environment, statement.name)
-    results = [_execute(environment, statement) for statement in job if statement.kind != "SET"]
-    # read_job lets nothing follow the INSERT, so its result is the last
-    client = results[-1].get_job_client()
+    # read_job lets nothing follow the INSERT
+    *views, insert = (statement for statement in job if statement.kind != "SET")
+    for statement in views:
+        _execute(environment, statement)
+    if plans:
+        (plans / f"{name}.json").write_text(_compiled_plan(environment, insert), encoding="utf-8")
+    number_operators_from_one(environment)
+    result = _execute(environment, insert)
+    client = result.get_job_client()
     print(f"{name} submitted as {client.get_job_id() if client else 'nothing'}", flush=True)
-    return results[-1]
+    return result
+
+
+def modify_operations(environment: TableEnvironment, insert: Statement) -> Any:
+    """What Flink's parser makes of an INSERT or statement set: a Java list of an operation for each INSERT."""
+    operation = environment._j_tenv.getParser().parse(insert.text).get(0)
+    is_set = operation.getClass().getSimpleName() == "StatementSetOperation"
+    return operation.getOperations() if is_set else get_gateway().jvm.java.util.List.of(operation)
+
+
+def number_operators_from_one(environment: TableEnvironment) -> None:
+    """Let the next plan of this JVM have the operator ids that it would have alone.
+
+    Flink counts operators on from job to job, and their ids are what a savepoint's state is found by: a job that was
+    submitted second could else be restored only as a second one.
+    """
+    gateway = get_gateway()
+    loader = environment._j_tenv.getPlanner().getClass().getClassLoader()
+    context = loader.loadClass("org.apache.flink.table.planner.plan.nodes.exec.ExecNodeContext")
+    reset = context.getMethod("resetIdCounter", gateway.new_array(gateway.jvm.Class, 0))
+    reset.invoke(None, gateway.new_array(gateway.jvm.Object, 0))
 
 
 def explain(error: Exception) -> tuple[str, int]:
@@ -125,6 +160,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
         help="values for ${NAME}, NAME=VALUE lines; may be repeated; the environment wins",
     )
     parser.add_argument("--bounded", action="store_true", help="read what Kafka holds now, then end; waits for the end")
+    parser.add_argument("--plans", metavar="DIR", type=Path, help="write the plan that Flink compiles to DIR/NAME.json")
     parser.add_argument(
         "--set", metavar="KEY=VALUE", type=_setting, action="append", default=[], help="a Flink option; may be repeated"
     )
@@ -155,6 +191,17 @@ def _read_jobs(sql_dir: Path, names: Iterable[str]) -> dict[str, list[Statement]
     if faults:
         raise ScriptError(faults)
     return jobs
+
+
+def _compiled_plan(environment: TableEnvironment, insert: Statement) -> str:
+    """Flink's plan in JSON, tables by name alone: their options hold secrets."""
+    environment.get_config().set("table.plan.compile.catalog-objects", "IDENTIFIER")
+    try:
+        operations = modify_operations(environment, insert)
+        return str(environment._j_tenv.getPlanner().compilePlan(operations).asJsonString())
+    except (Py4JJavaError, JavaException) as error:
+        message, line = explain(error)
+        raise ScriptError([Fault(insert.path, insert.line + line - 1 if line else 0, message)]) from error
 
 
 def _bound(environment: TableEnvironment, table: str) -> None:

@@ -1,14 +1,18 @@
-"""Jobs on the cluster: list, submit, stop, run."""
+"""Jobs on the cluster: list, submit, stop, run; plan, upgrade, rollback, history."""
 
 from __future__ import annotations
 
+import json
 import shlex
+from datetime import UTC
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
-from footfall import cluster, suite
-from footfall.commands.common import dry_run_option, job_arguments, out, parallelism_option
+from footfall import cluster, submission, suite
+from footfall.commands.common import dry_run_option, err, job_arguments, out, parallelism_option
+from footfall.errors import FootfallError
 from footfall.settings import load_settings
 from footfall.stack import flink
 
@@ -38,11 +42,11 @@ def submit(names: tuple[str, ...], parallelism: int, replay: bool, dry_run: bool
     settings = load_settings()
     checked = suite.check_names(names)
     if dry_run:
-        for line in cluster.submit(settings, checked, parallelism=parallelism, replay=replay, dry_run=True):
+        for line in submission.submit(settings, checked, parallelism=parallelism, replay=replay, dry_run=True):
             click.echo(line)
         return
     with out.status(f"submitting {', '.join(checked)}"):
-        lines = cluster.submit(settings, checked, parallelism=parallelism, replay=replay)
+        lines = submission.submit(settings, checked, parallelism=parallelism, replay=replay)
     for line in lines:
         out.print(f"submitted {line}")
 
@@ -55,10 +59,10 @@ def stop(name: str, dry_run: bool) -> None:
     suite.check_names((name,))
     settings = load_settings()
     if dry_run:
-        click.echo(cluster.stop(settings, name, dry_run=True))
+        click.echo(submission.stop(settings, name, dry_run=True))
         return
     with out.status(f"stopping {name}"):
-        savepoint = cluster.stop(settings, name)
+        savepoint = submission.stop(settings, name)
     out.print(f"stopped {name}, savepoint {savepoint}")
 
 
@@ -81,4 +85,83 @@ def run(names: tuple[str, ...], parallelism: int, set_: tuple[str, ...], dry_run
     out.print(f"done: {', '.join(checked)}")
 
 
-COMMANDS = (list_jobs, submit, stop, run)
+@click.command()
+@click.argument("names", metavar="[JOB...]", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def plan(names: tuple[str, ...], as_json: bool) -> None:
+    """Say what the files of sql/ would change in the jobs that run, and in their state. Changes nothing."""
+    from footfall.job_report import as_dict, report
+    from footfall.verdict import verdicts
+
+    settings = load_settings()
+    checked = suite.check_names(names)
+    with err.status("planning") as spinner:
+        found = verdicts(settings, checked, say=lambda what: spinner.update(f"planning {what}"))
+    if as_json:
+        click.echo(json.dumps([as_dict(verdict) for verdict in found], indent=2, ensure_ascii=False))
+        return
+    for verdict in found:
+        for line in report(settings, verdict):
+            out.print(line, markup=False)
+
+
+@click.command()
+@job_arguments
+@click.option("--replay", is_flag=True, help="From the start of the topic even where the state restores.")
+@dry_run_option
+def upgrade(names: tuple[str, ...], replay: bool, dry_run: bool) -> None:
+    """Bring running jobs to the SQL that lies in sql/, from their state or by a replay; back if it does not work."""
+    from footfall.upgrade import commands
+    from footfall.upgrade import upgrade as upgrade_job
+
+    settings = load_settings()
+    if dry_run:
+        for name in suite.check_names(names):
+            for line in commands(settings, name, replay=replay):
+                click.echo(line)
+        return
+    for name in suite.check_names(names):
+        with err.status(name) as spinner:
+            done = upgrade_job(settings, name, replay=replay, say=spinner.update)
+        out.print(done, markup=False)
+
+
+@click.command()
+@click.argument("name", metavar="JOB")
+def rollback(name: str) -> None:
+    """Bring a running job back to the SQL that it had before its last upgrade, in the same two ways."""
+    from footfall.upgrade import rollback as roll_back
+
+    suite.check_names((name,))
+    with err.status(name) as spinner:
+        done = roll_back(load_settings(), name, say=spinner.update)
+    out.print(done, markup=False)
+
+
+@click.command()
+@click.argument("name", metavar="JOB")
+@click.option("--sql", "version", metavar="VERSION", help="Print the SQL of this version, the beginning of its id.")
+def history(name: str, version: str | None) -> None:
+    """Say who did what to a job, when, from which savepoint and with which SQL."""
+    from footfall import job_history
+
+    found = job_history.entries(load_settings(), name)
+    if version:
+        for entry in found:
+            if entry.version.id.startswith(version):
+                for path, text in entry.version.files.items():
+                    click.echo(f"-- sql/{path}\n{text}")
+                return
+        raise FootfallError(f"{name} never had a version {version}: `footfall history {name}` lists them")
+    if not found:
+        out.print(f"nothing was done to {name} yet", markup=False)
+        return
+    table = Table("when (UTC)", "who", "what", "version", "savepoint", "note", box=None, pad_edge=False)
+    for entry in found:
+        place = (entry.savepoint or "-").rpartition("/")[2] + (" (removed)" if entry.savepoint_removed_at else "")
+        when = entry.happened_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+        table.add_row(when, entry.who, entry.action, entry.version.id[:8], place, escape(entry.note))
+    out.print(table)
+
+
+COMMANDS = (list_jobs, submit, stop, run, plan, upgrade, rollback, history)

@@ -11,7 +11,7 @@ import click
 from footfall import cluster
 from footfall.commands.common import Duration, out
 from footfall.settings import Settings, load_settings
-from footfall.stack import control
+from footfall.stack import control, flink
 
 
 @click.command()
@@ -55,11 +55,15 @@ def status() -> None:
 
 @click.command()
 def maintain() -> None:
-    """Make partitions ahead and drop what is past its retention (plain Postgres; `up` does it too)."""
-    from footfall import database
+    """Make partitions ahead, drop what is past its retention (`up` does both too), and remove old savepoints."""
+    from footfall import database, submission
 
-    for line in database.maintain_tables(load_settings()) or ["nothing to do"]:
-        out.print(line)
+    settings = load_settings()
+    lines = database.maintain_tables(settings)
+    if flink.answers(settings):
+        lines += submission.expire_savepoints(settings)
+    for line in lines or ["nothing to do"]:
+        out.print(line, markup=False)
 
 
 @click.command()

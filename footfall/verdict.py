@@ -1,0 +1,100 @@
+"""What lies in sql/ against what runs: for each job what would happen to it and to its state. It acts on nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from footfall import cluster, job_history
+from footfall.errors import FootfallError
+from footfall.job_change import Change, compare
+from footfall.job_history import Entry
+from footfall.job_planner import Planner
+from footfall.job_versions import Version, diff, read_version
+from footfall.settings import Settings
+from footfall.submission import last_stop, running_entry
+from footfall.suite import SQL
+from jobs.sql_suite import job_names
+
+Kind = Literal["unchanged", "new", "stopped", "restores", "replays", "gone"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Of one job. old is what runs or ran last, new what it is to become; why is in an analyst's words.
+
+    checkpoint is what the restore was tried from; flink_takes_it is None where it was not tried.
+    """
+
+    job: str
+    kind: Kind
+    why: str
+    old: Version | None = None
+    new: Version | None = None
+    running: cluster.Job | None = None
+    entry: Entry | None = None
+    checkpoint: str | None = None
+    flink_takes_it: bool | None = None
+
+    @property
+    def diff(self) -> list[str]:
+        return diff(self.old, self.new) if self.old and self.new else []
+
+
+def verdicts(
+    settings: Settings, names: Sequence[str], *, say: Callable[[str], None] = lambda what: None
+) -> list[Verdict]:
+    """One for each of the names; without names for every job in sql/jobs and every other that runs."""
+    active = {job.name: job for job in cluster.jobs(settings)}
+    known = job_names(SQL)
+    found = []
+    with Planner(settings) as planner:
+        for name in names or sorted({*known, *active}):
+            say(name)
+            new = read_version(SQL, name) if name in known else None
+            found.append(verdict(settings, planner, name, new, active.get(name)))
+    return found
+
+
+def verdict(
+    settings: Settings, planner: Planner, name: str, new: Version | None, running: cluster.Job | None
+) -> Verdict:
+    """What becomes of one job if new is to run, which is None where its file is gone.
+
+    Raises ScriptError for wrong SQL and FootfallError where a service does not answer.
+    """
+    history = job_history.entries(settings, name)
+    entry = running_entry(running, history) if running else last_stop(history)
+    if new is None:
+        return Verdict(
+            name, "gone", f"it runs, and sql/jobs/{name}.sql is gone: `flink cancel` ends it", running=running
+        )
+    if running is None and entry is None:
+        return Verdict(name, "new", "it does not run: it would begin at the start of the topic", new=new)
+    if entry is None:
+        why = "it was started by other means, so what it runs is not known: it would be replayed"
+        return Verdict(name, "replays", why, None, new, running)
+    old = entry.version
+    if old.id == new.id:
+        if running is None:
+            return Verdict(name, "stopped", "it goes on from its savepoint", old, new, entry=entry)
+        return Verdict(name, "unchanged", "the files are what runs", old, new, running, entry)
+    change = compare(planner.plan(old), planner.plan(new))
+    if change.is_none:
+        why = "the text differs, in comments or names, and the plan does not: there is nothing to do"
+        return Verdict(name, "unchanged" if running else "stopped", why, old, new, running, entry)
+    checkpoint = cluster.latest_checkpoint(settings, running) if running else entry.savepoint
+    refusal = planner.refusal(new, checkpoint) if checkpoint else None
+    kind, why = _decide(change, checkpoint, refusal)
+    return Verdict(name, kind, why, old, new, running, entry, checkpoint, None if refusal is None else not refusal)
+
+
+def _decide(change: Change, checkpoint: str | None, refusal: str | None) -> tuple[Kind, str]:
+    if not change.keeps_state:
+        return "replays", change.why
+    if checkpoint is None:
+        raise FootfallError("the job has no checkpoint yet, so whether its state restores can't be tried: wait for one")
+    if refusal:
+        return "replays", f"{change.why}, yet Flink does not find its state again: {refusal}"
+    return "restores", change.why

@@ -1,0 +1,92 @@
+"""docs/writing-a-job.md, done to the letter in a copy of this repository."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from footfall import cluster, database
+from footfall.settings import ROOT, Settings
+
+from .helpers import cancel, fresh_topic
+from .pages import Step, files, matches, run, steps, write
+
+PAGE = (ROOT / "docs" / "writing-a-job.md").read_text()
+JOB = "referrers_per_hour"
+STACK = PAGE.index("## 5. Let it run")
+COPIED = ("sql", "tests/sql", "flink-conf", "jobs", "udfs", "footfall", "setup.py", "pom.xml", "pyproject.toml")
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    """A copy of all that the commands need, with the page's files in it; the jars are shared."""
+    root = tmp_path / "house"
+    for name in COPIED:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, root / name)
+    (root / ".footfall").mkdir()
+    (root / ".footfall" / "jars").symlink_to(ROOT / ".footfall" / "jars")
+    write(PAGE, root)
+    command = root / "bin" / "footfall"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m footfall.cli "$@"\n')
+    command.chmod(0o755)
+    return root
+
+
+def environment(house: Path, **changes: str) -> dict[str, str]:
+    """`footfall` is that of the copy, which finds its own sql/ beside it."""
+    path = f"{house / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PYTHONPATH": str(house), "PATH": path, **changes}
+
+
+@pytest.fixture
+def topic(stack: Settings) -> Iterator[Settings]:
+    """A topic of its own; job and table are gone afterwards, for the tests that come after."""
+    yield fresh_topic(stack)
+    for job in cluster.jobs(stack):
+        if job.name == JOB:
+            cancel(stack, job)
+    migration = next(Path(name).stem for name in files(PAGE) if "migrations" in name)
+    with psycopg.connect(database.owner(stack), autocommit=True) as connection:
+        connection.execute(f"DROP TABLE IF EXISTS {JOB}")
+        connection.execute("DELETE FROM retention WHERE table_name = %s", [JOB])
+        connection.execute("DELETE FROM schema_migrations WHERE version = %s", [migration.partition("_")[0]])
+
+
+def test_a_job_is_written_and_tested_without_a_stack(house: Path) -> None:
+    found = list(steps(PAGE[:STACK]))
+    assert [step.command.split()[1] for step in found] == ["validate", "test", "show", "preview", "preview"]
+    for step in found:
+        run(step, house, environment(house, FOOTFALL_HOME=str(house / ".footfall")))
+
+
+@pytest.mark.cluster
+def test_the_job_fills_its_table_on_the_stack(house: Path, topic: Settings) -> None:
+    found = list(steps(PAGE[STACK:]))
+    assert [step.command.split()[1] for step in found] == ["up", "load", "run", "psql", "submit", "list"]
+    for step in found:
+        run(step, house, environment(house, RAW_EVENTS_TOPIC=topic.topic))
+
+
+def test_what_a_page_says_is_compared_with_what_was_printed() -> None:
+    assert matches("a … c\n…\nend\n", "a b c\nmore\nand more\nend  \n\n")
+    assert matches("…\n", "")
+    assert not matches("a … c\n", "a b d\n")
+    assert not matches("a\n", "a\nb\n")
+    assert not matches("", "a\n")
+
+
+def test_a_page_is_taken_apart_into_files_and_commands() -> None:
+    page = '```sql title="a/b.sql"\nSELECT 1;\n```\ntext\n```console\n$ one\nits output\n$ two\n```\n'
+    assert files(page) == {"a/b.sql": "SELECT 1;\n"}
+    assert list(steps(page)) == [Step("one", "its output\n"), Step("two", "")]

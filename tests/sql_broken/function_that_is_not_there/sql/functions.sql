@@ -1,0 +1,3 @@
+-- functions
+CREATE TEMPORARY SYSTEM FUNCTION channel AS 'udfs.flink.chanel' LANGUAGE PYTHON;
+CREATE TEMPORARY SYSTEM FUNCTION browser AS 'udfs.agents.browser' LANGUAGE PYTHON;

@@ -1,0 +1,2 @@
+def channel(source):
+    return source

@@ -1,0 +1,1 @@
+CREATE TEMPORARY SYSTEM FUNCTION channel AS 'udfs.flink.channel' LANGUAGE PYTHON;

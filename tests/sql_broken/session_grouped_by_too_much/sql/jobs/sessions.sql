@@ -1,0 +1,73 @@
+-- sessions: one row per visit: what one visitor did on one site with no gap over 30 minutes.
+-- A gap of exactly 30 minutes does not end a visit, nor does midnight or another campaign. Where a visit came from is
+-- what its first page view says.
+
+-- What is wanted of the first and of the last page view travels with its time in one text, since MIN and MAX are what a
+-- session window can merge. U+0000 parts the fields: the view events has removed it from each. A visit without any page
+-- view has the user agent of its first event ('0' sorts before '1').
+CREATE TEMPORARY VIEW visit_events AS
+SELECT
+  site,
+  visitor_id,
+  event_time,
+  event_name,
+  event_type IN ('page', 'screen') AS is_page_view,
+  event_type = 'track' AS is_interaction,
+  CASE
+    WHEN event_type IN ('page', 'screen') THEN CONCAT_WS(U&'\0000',
+      '0', CAST(event_time AS STRING), COALESCE(user_agent, ''), COALESCE(page_path, ''), COALESCE(referrer, ''),
+      COALESCE(utm_source, ''), COALESCE(utm_medium, ''), COALESCE(utm_campaign, ''), COALESCE(utm_term, ''),
+      COALESCE(utm_content, ''))
+    ELSE CONCAT_WS(U&'\0000', '1', CAST(event_time AS STRING), COALESCE(user_agent, ''))
+  END AS entry_view,
+  CASE WHEN event_type IN ('page', 'screen') THEN CONCAT(CAST(event_time AS STRING), COALESCE(page_path, ''))
+  END AS exit_view
+FROM events
+WHERE event_type <> 'identify';
+
+INSERT INTO sessions
+SELECT
+  site,
+  MD5(CONCAT_WS(U&'\0000', site, visitor_id, CAST(session_start AS STRING))) AS session_id,
+  CAST(session_start AS TIMESTAMP(3)) AS session_start,
+  CAST(session_end AS TIMESTAMP(3)) AS session_end,
+  (EXTRACT(EPOCH FROM session_end) - EXTRACT(EPOCH FROM session_start)) * 1000
+    + EXTRACT(MILLISECOND FROM session_end) - EXTRACT(MILLISECOND FROM session_start) AS duration_ms,
+  visitor_id,
+  page_view_count,
+  event_count,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 3), '') AS entry_page,
+  NULLIF(SUBSTRING(exit_view FROM 24), '') AS exit_page,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 4), '') AS referrer,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 5), '') AS utm_source,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 6), '') AS utm_medium,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 7), '') AS utm_campaign,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 8), '') AS utm_term,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 9), '') AS utm_content,
+  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 2), '') AS user_agent,
+  page_view_count = 1 AND interaction_count = 0 AS is_bounce
+FROM (
+  SELECT
+    site,
+    visitor_id,
+    event_name,
+    MIN(event_time) AS session_start,
+    MAX(event_time) AS session_end,
+    COUNT(*) AS event_count,
+    COUNT(*) FILTER (WHERE is_page_view) AS page_view_count,
+    COUNT(*) FILTER (WHERE is_interaction) AS interaction_count,
+    MIN(entry_view) AS entry_view,
+    MAX(exit_view) AS exit_view
+  FROM TABLE(
+    SESSION(
+      DATA => TABLE visit_events PARTITION BY (site, visitor_id),
+      TIMECOL => DESCRIPTOR(event_time),
+      GAP => INTERVAL '30' MINUTE))
+  GROUP BY
+    site,
+    visitor_id,
+    event_name,
+    window_start,
+    window_end
+)
+ON CONFLICT DO DEDUPLICATE;
