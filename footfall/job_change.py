@@ -103,16 +103,29 @@ def _same_fields(old: JobPlan, new: JobPlan) -> bool:
 
 
 def _fields(plan: JobPlan) -> dict[tuple[str, str], str]:
+    """(source, field) to type, of the fields that are not inside of others."""
     found: dict[tuple[str, str], str] = {}
     for operator in plan.operators:
-        if operator.kind == "table-source-scan":
+        row = operator.definition.get("outputType")
+        if operator.kind == "table-source-scan" and isinstance(row, str):
             table = re.search(r"table=\[\[([^\]]*?)\]", operator.description)
-            row = operator.definition.get("outputType", "")
-            for name, kind in re.findall(
-                r"(?:ROW<|, )`([^`]+)` ((?:[^<,]|<[^>]*>)+)", row if isinstance(row, str) else ""
-            ):
-                found[table[1] if table else "", name] = kind
+            for field in _parts(row.removeprefix("ROW<").rpartition(">")[0]):
+                name, _, kind = field.partition("` ")
+                found[table[1] if table else "", name.strip("`")] = kind
     return found
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Split at the commas that stand in no bracket."""
+    depth, part = 0, ""
+    for character in text:
+        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)
+        if character == "," and depth == 0:
+            yield part.strip()
+            part = ""
+        else:
+            part += character
+    yield part.strip()
 
 
 def _tables(plan: JobPlan) -> set[str]:

@@ -12,6 +12,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -93,7 +94,7 @@ class Statement:
     path: str
     line: int
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """Its leading keywords: CREATE TABLE, INSERT, EXECUTE STATEMENT SET, SET, …; modifiers are skipped."""
         words = [token.word for token in significant(self.text)[:12]]
@@ -110,7 +111,7 @@ class Statement:
         words = [token.word for token in significant(self.text)[:4]]
         return words[0] == "CREATE" and "TEMPORARY" in words
 
-    @property
+    @cached_property
     def name(self) -> str | None:
         """The name that a CREATE gives, unquoted, with its dots; None for other statements."""
         kind = self.kind.split()

@@ -1,0 +1,113 @@
+"""Rows that change places with those of a replay, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import pytest
+from conftest import Postgres, Tables
+
+from footfall import database, job_history, replay_tables
+from footfall.errors import FootfallError
+from footfall.job_versions import read_version
+from footfall.settings import Settings
+from footfall.suite import SQL
+
+TABLE = "page_views_per_minute"
+JDBC = "jdbc:postgresql://127.0.0.1/footfall?reWriteBatchedInserts=true"
+
+
+@pytest.fixture
+def settings(postgres: Postgres, tables: Tables) -> Settings:
+    name = str(tables.run(tables.owner, "SELECT current_database()")[0][0])
+    values = {
+        "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(postgres.port), "POSTGRES_DATABASE": name,
+        "POSTGRES_OWNER_PASSWORD": postgres.passwords[database.OWNER], "POSTGRES_JDBC_URL": JDBC,
+    }  # fmt: skip
+    return Settings(Path("unused"), values)
+
+
+def views(tables: Tables) -> list[tuple[object, ...]]:
+    query = f"SELECT to_char(window_start AT TIME ZONE 'UTC', 'HH24:MI'), page_view_count FROM {TABLE} ORDER BY 1"
+    return tables.run(tables.owner, query)
+
+
+def replayed(tables: Tables, *rows: tuple[str, int]) -> None:
+    """As Flink writes: by the writer, into the schema that the JDBC URL names first."""
+    with psycopg.connect(tables.writer, options="-c search_path=replay_x") as connection:
+        for time, count in rows:
+            connection.execute(
+                f"INSERT INTO {TABLE} (site, window_start, page_path, page_view_count, visitor_count)"
+                " VALUES ('shop', %s, '/', %s, 1) ON CONFLICT (site, window_start, page_path) DO UPDATE SET"
+                " page_view_count = EXCLUDED.page_view_count",
+                [time, count],
+            )
+
+
+def test_the_rows_change_places_and_come_back(settings: Settings, tables: Tables) -> None:
+    for time in ("2026-11-24 12:00Z", "2026-11-24 12:01Z"):
+        tables.upsert_page_views(time, 1)
+    with replay_tables.beside(settings, "replay_x", [TABLE]) as beside:
+        assert beside.jdbc_url == f"{JDBC}&currentSchema=replay_x"
+        replayed(tables, ("2026-11-24 12:01Z", 7), ("2026-11-24 12:01Z", 8), ("2026-11-24 12:02Z", 9))
+        assert views(tables) == [("12:00", 1), ("12:01", 1)]
+        assert beside.exchange(None) == f"{TABLE} has 2 rows for 2"
+        assert views(tables) == [("12:01", 8), ("12:02", 9)]
+        tables.upsert_page_views("2026-11-24 12:03Z", 10)  # the new job has begun
+        beside.undo(None)
+        assert views(tables) == [("12:00", 1), ("12:01", 1)]
+    assert tables.run(tables.owner, "SELECT to_regnamespace('replay_x')") == [(None,)]
+
+
+def test_rows_of_events_that_the_topic_has_lost_stay(settings: Settings, tables: Tables) -> None:
+    for time in ("2026-11-24 12:00Z", "2026-11-24 12:01Z"):
+        tables.upsert_page_views(time, 1)
+    with replay_tables.beside(settings, "replay_x", [TABLE]) as beside:
+        replayed(tables, ("2026-11-24 12:00Z", 5), ("2026-11-24 12:01Z", 6))
+        beside.exchange(datetime(2026, 11, 24, 12, 1, tzinfo=UTC))
+    assert views(tables) == [("12:00", 1), ("12:01", 6)]
+
+
+def test_undoing_an_exchange_that_failed_changes_nothing(settings: Settings, tables: Tables) -> None:
+    tables.upsert_page_views("2026-11-24 12:00Z", 1)
+    with replay_tables.beside(settings, "replay_x", [TABLE]) as beside:
+        beside.undo(None)
+    assert views(tables) == [("12:00", 1)]
+
+
+def test_what_a_crash_left_is_gone_with_the_next_replay(settings: Settings, tables: Tables) -> None:
+    tables.run(tables.owner, "CREATE SCHEMA replay_x")
+    tables.run(tables.owner, f"CREATE TABLE replay_x.{TABLE} (a int)")
+    with replay_tables.beside(settings, "replay_x", [TABLE]):
+        replayed(tables, ("2026-11-24 12:00Z", 5))
+
+
+def test_a_history_is_read_as_it_was_written_with_u_0000_in_the_plan(settings: Settings) -> None:
+    version = read_version(SQL, "sessions")
+    job_history.write(settings, "submit", version, flink_job_id="a1", parallelism=2, plan='{"literal": "\\u0000"}')
+    job_history.write(settings, "stop", version, flink_job_id="a1", savepoint="file:/s", note="for the upgrade")
+    stopped, submitted = job_history.entries(settings, "sessions")
+    assert submitted.version == stopped.version == version
+    assert (submitted.action, submitted.flink_job_id, submitted.parallelism) == ("submit", "a1", 2)
+    assert (stopped.savepoint, stopped.note) == ("file:/s", "for the upgrade")
+    assert job_history.entries(settings, "late_events") == []
+
+
+def test_the_reader_sees_the_history_and_the_writer_does_not(settings: Settings, tables: Tables) -> None:
+    assert tables.run(tables.reader, "SELECT * FROM job_history") == []
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        tables.run(tables.writer, "SELECT * FROM job_history")
+
+
+def test_a_lock_is_of_one_job_and_says_who_has_it(settings: Settings) -> None:
+    with (
+        job_history.lock(settings, "sessions", "upgrades"),
+        job_history.lock(settings, "late_events", "stops"),
+        pytest.raises(FootfallError, match=r"sessions is in other hands \(\w+ upgrades sessions, since \d\d:\d\d\)"),
+        job_history.lock(settings, "sessions", "submits"),
+    ):
+        pass
+    with job_history.lock(settings, "sessions", "submits"):
+        pass
