@@ -11,8 +11,10 @@ import platform
 import shutil
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -62,6 +64,7 @@ def bench(out: Console, *, events: int, rounds: int, latency_seconds: int, outpu
                 measured.setdefault(name, []).append(figures)
                 out.print(f"round {round_number + 1}: {name:24} {figures['events_per_second']:>9,} events/s")
     result["jobs"] = _summary(measured)
+    result["validate_seconds"] = _validate_seconds(out)
     if latency_seconds:
         result["latency_ms"] = measure_latency(out, load_settings(), timedelta(seconds=latency_seconds))
     _clean(settings)
@@ -154,6 +157,16 @@ def _measure(settings: Settings, sql: Path, name: str, events: int) -> Figures:
     }
 
 
+def _validate_seconds(out: Console) -> float:
+    """What `footfall validate` takes for all files, the second time."""
+    command = [sys.executable, "-m", "footfall.cli", "validate"]
+    with out.status("validate"):
+        for _ in range(2):
+            start = time.perf_counter()
+            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    return round(time.perf_counter() - start, 1)
+
+
 def _running_since(settings: Settings, job: str, vertex: str) -> int:
     tasks = flink.rest(settings, f"/jobs/{job}/vertices/{vertex}")["subtasks"]
     waits = ("DEPLOYING", "INITIALIZING")
@@ -216,6 +229,7 @@ def _print(out: Console, result: Figures) -> None:
         memory = f"{figures['peak_memory_bytes'] / 1e6:,.0f} MB"
         table.add_row(name, f"{figures['events_per_second']:,}", f"{figures['ratio_to_scan']:.2f}", memory, state)
     out.print(table)
+    out.print(f"footfall validate: {result['validate_seconds']} s for all files")
     for name, percentiles in result.get("latency_ms", {}).items():
         figures = ", ".join(f"{key} {value:,} ms" for key, value in percentiles.items() if key != "count")
         out.print(f"latency {name} ({percentiles['count']:,} seen): {figures or 'too few to say'}")

@@ -23,6 +23,7 @@ from footfall.job_versions import Version
 from footfall.settings import Settings
 from footfall.sql_harness import FORCED, Suite, faults_of, job_options
 from footfall.stack import flink
+from footfall.suite import quick_jvm
 from jobs.run_sql import modify_operations, number_operators_from_one
 from jobs.sql_script import Statement
 from jobs.sql_suite import read_job, read_suite
@@ -41,6 +42,7 @@ class Planner:
             flink.distribution(settings)
         # PyFlink takes its classes from here: with the connector of Kafka, which the wheel does not have.
         os.environ["FLINK_HOME"] = str(settings.flink_home)
+        quick_jvm()
         with _output_into(settings.logs / "planner.log"):
             get_gateway()
         self.settings = settings

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from rich.tree import Tree
 
 from footfall.plan_text import computed, described, length, listed, named, plain, split, window
 from footfall.settings import ROOT
-from footfall.suite import SQL, AnyValue
+from footfall.suite import SQL, AnyValue, quick_jvm
 from jobs.sql_suite import read_job, read_suite
 
 if TYPE_CHECKING:
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
 
 CONFIG = ROOT / "flink-conf" / "config.yaml"
 TTL = "table.exec.state.ttl"
-# One short plan is not worth the second compiler of the JVM.
-QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 KEYS = ("key", "partitionBy", "groupBy", "partitionKeys")
 # To the worker that has the key, and adding up before the rows travel there
 STEPS = ("exchange", "local-window-aggregate")
@@ -63,7 +60,7 @@ class Planned:
 
 def plan_job(name: str, sql_dir: Path = SQL, config: Path = CONFIG) -> Planned:
     """Plan a job as the cluster would; takes some seconds and a JVM. Raises ScriptError with what Flink refuses."""
-    os.environ.setdefault("JVM_ARGS", QUICK_JVM)
+    quick_jvm()
     from footfall.job_plan import compile_job
     from footfall.sql_harness import Suite, job_options, production_options
 

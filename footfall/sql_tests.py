@@ -14,6 +14,8 @@ from footfall.sql_runner import TESTS, Result, Runner
 from footfall.suite import SQL, AnyValue, UnknownJob, below, reads_and_writes, sources
 from jobs.sql_script import ScriptError
 
+WAITING = "waiting for a save in sql or tests/sql; Ctrl-C ends it"
+
 
 def test_jobs(names: Sequence[str], console: Console, sql_dir: Path = SQL, tests_dir: Path = TESTS) -> int:
     """Run the tests of the jobs, of all if none is named, and print a line a case; returns the exit code.
@@ -38,6 +40,7 @@ def watch_jobs(
     try:
         with Runner(sql_dir, tests_dir) as runner:
             code = _run(runner, names, console)
+            _say(console, WAITING)
             for changed in _saves(sql_dir, tests_dir) if saves is None else saves:
                 try:
                     again = affected(changed, names, sql_dir, tests_dir)
@@ -47,6 +50,7 @@ def watch_jobs(
                 if again:
                     _say(console, "")
                     code = _run(runner, again, console)
+                    _say(console, WAITING)
             return code
     except KeyboardInterrupt:
         _say(console, "")

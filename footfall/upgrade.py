@@ -20,7 +20,7 @@ from footfall.job_versions import Version, read_version
 from footfall.settings import Settings
 from footfall.submission import laid_out, start, stop_and_note
 from footfall.suite import SQL
-from footfall.verdict import Verdict, verdict
+from footfall.verdict import BESIDE, Verdict, verdict
 
 CATCH_UP_SECONDS = 6 * 3600
 Say = Callable[[str], None]
@@ -121,7 +121,7 @@ def _replay(settings: Settings, found: Verdict, wide: int, action: str, say: Say
 
 
 def _beside(name: str) -> str:
-    return f"{name} (replay)"
+    return name + BESIDE
 
 
 def _schema(name: str) -> str:

@@ -17,6 +17,7 @@ from footfall.submission import last_stop, running_entry
 from footfall.suite import SQL
 from jobs.sql_suite import job_names
 
+BESIDE = " (replay)"  # behind the name of the job that replays beside the old one
 Kind = Literal["unchanged", "new", "stopped", "restores", "replays", "gone"]
 
 
@@ -67,9 +68,11 @@ def verdict(
     history = job_history.entries(settings, name)
     entry = running_entry(running, history) if running else last_stop(history)
     if new is None:
-        return Verdict(
-            name, "gone", f"it runs, and sql/jobs/{name}.sql is gone: `flink cancel` ends it", running=running
-        )
+        why = f"it runs, and sql/jobs/{name}.sql is gone: `footfall stop {name}` ends it"
+        if name.endswith(BESIDE):
+            job = name.removesuffix(BESIDE)
+            why = f"an upgrade that was cut short has left it: the next `footfall upgrade {job}` ends it"
+        return Verdict(name, "gone", why, running=running)
     if running is None and entry is None:
         return Verdict(name, "new", "it does not run: it would begin at the start of the topic", new=new)
     if entry is None:

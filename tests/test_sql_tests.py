@@ -6,14 +6,18 @@ import base64
 import hashlib
 import io
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 from rich.console import Console
 
-from footfall import sql_tests
+from footfall import sql_cases, sql_runner, sql_tests
 from footfall.sql_cases import deep_merge, read_cases, record
-from footfall.sql_compare import columns, compare, fold, same, written_row
+from footfall.sql_compare import Difference, aligned, columns, compare, fold, same, written_row
 from footfall.sql_runner import TESTS, Runner
 from jobs.sql_script import ScriptError, parse
 
@@ -55,6 +59,21 @@ def test_plain_values_are_those_of_json(tmp_path: Path) -> None:
     assert json.loads(case.given[0].value or b"") == {
         "a": "2026-01-31", "b": "no", "c": "12:30:00", "d": 10, "e": 1.5, "f": True, "g": None, "h": "on time",
     }  # fmt: skip
+
+
+def test_bytes_of_any_kind_are_one_line_and_know_their_place() -> None:
+    kafka = {"kafka_time": "2026-01-01T00:00:00.000Z", "kafka_partition": 3, "kafka_offset": 4}
+    values = [
+        b"", b"\xff\xfe", b'{"a": "\xff"}', b'{"a":\n1}', b'{"a": "x\ny"}', b'\xef\xbb\xbf{"a": 1}', b'{"a": 1} x',
+        '{"a": "\u00fc"}'.encode("utf-16"), b'[{"a": 1}, 2]', b"[" * 5000, b'{"a":' * 5000, b"null",
+    ]  # fmt: skip
+    for value in values:
+        [line] = sql_cases.Record(value, kafka).as_events()
+        assert b"\n" not in line and b"\r" not in line
+        assert (b'"kafka_offset": 4' in line) is (b"a" in value), value
+        assert base64.b64decode(json.loads(sql_cases.Record(value, kafka).as_bytes())["value"]) == value
+    [line] = sql_cases.Record(b'{"a": "\xff"}', kafka).as_events()
+    assert line.startswith(b'{"a": "\xff",')
 
 
 def test_repeat_writes_long_texts(tmp_path: Path) -> None:
@@ -236,6 +255,33 @@ def test_session_ids_in_the_cases_are_the_md5_of_site_visitor_and_start() -> Non
         assert hashlib.md5(key.encode(), usedforsecurity=False).hexdigest() in text
 
 
+def schema_faults(text: str) -> list[str]:
+    schema = json.loads((Path(__file__).parent.parent / "docs" / "sql-tests.schema.json").read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    value = yaml.load(text, Loader=sql_cases._Loader)
+    return [f"{'.'.join(map(str, error.path))}: {error.validator}" for error in validator.iter_errors(value)]
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_every_file_of_cases_is_what_its_schema_says(job: str) -> None:
+    assert schema_faults((TESTS / f"{job}.yml").read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("x: {given: []}", "x: required"),
+        ("x: {given: [], expect: [], expects: []}", "x: additionalProperties"),
+        ("x: {given: [5], expect: []}", "x.given.0: anyOf"),
+        ("x: {given: [], expect: [5]}", "x.expect: anyOf"),
+        ("defaults: 5", "defaults: type"),
+    ],
+)
+def test_the_schema_refuses_what_the_reader_refuses(tmp_path: Path, text: str, fault: str) -> None:
+    assert fault in schema_faults(text)
+    assert faults(tmp_path, text)
+
+
 @pytest.mark.parametrize("job", JOBS)
 def test_every_sql_case_gives_the_rows_it_expects(job: str) -> None:
     with Runner() as runner:
@@ -256,6 +302,71 @@ def test_a_wrong_expectation_fails_and_shows_missing_and_unexpected_rows(tmp_pat
         "passed  sessions: right is a visit",
         "1 passed, 1 failed",
     ]
+
+
+def test_missing_rows_stand_beside_those_most_like_them() -> None:
+    difference = Difference(
+        [{"a": 1, "b": 1}, {"a": 2, "b": 2}, {"a": 9, "b": 9}], [{"a": 2, "b": 3}, {"a": 1, "b": 4}]
+    )
+    assert aligned(difference, {}) == [
+        ({"a": 1, "b": 1}, {"a": 1, "b": 4}),
+        ({"a": 2, "b": 2}, {"a": 2, "b": 3}),
+        ({"a": 9, "b": 9}, None),
+    ]
+    assert aligned(Difference([], [{"a": 1}]), {}) == [(None, {"a": 1})]
+
+
+def test_a_terminal_shows_the_rows_side_by_side_and_what_differs_in_colour(tmp_path: Path) -> None:
+    write(tmp_path, DEFAULTS + ONE_CASE.format("{visitor_id: v1, event_count: 2}"))
+    [case] = read_cases(tmp_path / "sessions.yml")
+    difference = Difference([{"visitor_id": "v1", "event_count": 2}], [{"visitor_id": "v1", "event_count": 1}])
+    output = io.StringIO()
+    console = Console(file=output, width=60, force_terminal=True, color_system="standard")
+    for table in sql_tests.side_by_side(sql_runner.Result(case, {"": difference}, {"": {}})):
+        console.print(table)
+    lines = [line.rstrip() for line in output.getvalue().splitlines()]
+    assert re.findall(r"\x1b\[3[12]m(\d+)", lines[2]) == ["2", "1"]
+    assert "\x1b[2" in lines[1]  # dim
+    assert [re.sub(r"\x1b\[[\d;]*m", "", line).split() for line in lines] == [
+        ["expected", "found"], ["visitor_id", "v1", "v1"], ["event_count", "2", "1"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "jobs"),
+    [
+        ("tests/sql/late_events.yml", ["late_events"]),
+        ("sql/jobs/sessions.sql", ["sessions"]),
+        ("sql/views/arrivals.sql", ["arrivals_per_minute"]),
+        ("sql/views/received_events.sql", ["late_events", "page_views_per_minute", "sessions"]),
+        ("sql/tables/sessions.sql", ["sessions"]),
+        ("sql/tables/raw_records.sql", ["rejected_events"]),
+        ("sql/functions.sql", JOBS),
+        ("sql/postgres/migrations/0001_tables.sql", []),
+    ],
+)
+def test_a_save_reaches_the_jobs_that_use_the_file(changed: str, jobs: list[str]) -> None:
+    assert sql_tests.affected([Path(changed)], []) == jobs
+    assert sql_tests.affected([Path(changed)], ["sessions"]) == [job for job in jobs if job == "sessions"]
+
+
+def test_watching_runs_again_what_was_saved_and_survives_a_broken_file(tmp_path: Path) -> None:
+    good = DEFAULTS + ONE_CASE.format("{event_count: 1}")
+    path = write(tmp_path, good)
+    output = io.StringIO()
+
+    def saves() -> Iterator[list[Path]]:
+        for text in (good.replace("event_count: 1", "event_count: 2"), "x: [", good):
+            path.write_text(text, encoding="utf-8")
+            yield [path]
+        raise KeyboardInterrupt
+
+    assert sql_tests.watch_jobs([], Console(file=output, width=80), tests_dir=tmp_path, saves=saves()) == 0
+    said = [line for line in output.getvalue().splitlines() if "passed," in line or "sessions.yml:" in line]
+    assert [line.split("/")[-1] for line in said] == [
+        "1 passed, 0 failed", "sessions.yml:2", "0 passed, 1 failed",
+        "sessions.yml:1: expected the node content, but found '<stream end>'", "1 passed, 0 failed",
+    ]  # fmt: skip
 
 
 def house(folder: Path, job: str) -> Path:

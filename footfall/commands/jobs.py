@@ -13,7 +13,7 @@ from rich.table import Table
 from footfall import cluster, submission, suite
 from footfall.commands.common import dry_run_option, err, job_arguments, out, parallelism_option
 from footfall.errors import FootfallError
-from footfall.settings import load_settings
+from footfall.settings import Settings, load_settings
 from footfall.stack import flink
 
 
@@ -21,9 +21,7 @@ from footfall.stack import flink
 def list_jobs() -> None:
     """List the jobs of sql/jobs and which of them run."""
     settings = load_settings()
-    running: dict[str, str] = {}
-    if flink.answers(settings):
-        running = {job.name: job.state.lower() for job in cluster.jobs(settings)}
+    running = _running(settings) if flink.answers(settings) else {}
     table = Table(box=None, pad_edge=False)
     for title in ("job", "cluster", "one row per"):
         table.add_column(title)
@@ -56,8 +54,9 @@ def submit(names: tuple[str, ...], parallelism: int, replay: bool, dry_run: bool
 @dry_run_option
 def stop(name: str, dry_run: bool) -> None:
     """Stop a job with a savepoint, from which the next submit goes on."""
-    suite.check_names((name,))
     settings = load_settings()
+    if name not in suite.all_jobs() and not (flink.answers(settings) and name in _running(settings)):
+        suite.check_names((name,))
     if dry_run:
         click.echo(submission.stop(settings, name, dry_run=True))
         return
@@ -162,6 +161,11 @@ def history(name: str, version: str | None) -> None:
         when = entry.happened_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(when, entry.who, entry.action, entry.version.id[:8], place, escape(entry.note))
     out.print(table)
+
+
+def _running(settings: Settings) -> dict[str, str]:
+    """Name and state of every job on the cluster, also of those whose file is gone."""
+    return {job.name: job.state.lower() for job in cluster.jobs(settings)}
 
 
 COMMANDS = (list_jobs, submit, stop, run, plan, upgrade, rollback, history)

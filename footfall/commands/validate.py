@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
 import click
 
-from footfall.suite import SQL
+from footfall.commands.common import err
+from footfall.suite import SQL, quick_jvm
 from jobs.sql_suite import job_names
-
-# A JVM that lives for seconds: compiled once and lightly, one collector thread
-QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 
 
 @click.command()
@@ -21,10 +18,11 @@ QUICK_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {path, line, message, job}, for editors and CI.")
 def validate(names: tuple[str, ...], as_json: bool) -> None:
     """Find what is wrong in sql/, tests/sql and udfs/ with Flink's own planner: no stack needed."""
-    os.environ["JVM_ARGS"] = f"{QUICK_JVM} {os.environ.get('JVM_ARGS', '')}"
     from footfall.validate import validate as find_faults
 
-    faults = find_faults(names)
+    quick_jvm()
+    with err.status("asking Flink's planner"):
+        faults = find_faults(names)
     if as_json:
         listed = [fault._asdict() | _job(fault.path) for fault in faults]
         click.echo(json.dumps(listed, indent=2, ensure_ascii=False))

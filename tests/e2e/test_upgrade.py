@@ -69,7 +69,7 @@ EDITS: dict[str, tuple[Edit, str, bool]] = {
     ),
     "an INSERT appended": (
         (("INSERT INTO sessions", "EXECUTE STATEMENT SET BEGIN\nINSERT INTO sessions"), ("", PAGE_VIEWS)),
-        "replays", True,
+        "replays", False,
     ),
 }  # fmt: skip
 
@@ -133,7 +133,7 @@ def topic_ahead(topic: Settings) -> Settings:
 def write_visits(settings: Settings, count: int = 2000) -> None:
     start = EPOCH + timedelta(days=20_000)
     with sender(settings) as out:
-        for arrival in islice(arrivals(seed=3, site="shop", start=start, end=None, events_per_second=1.0), count):
+        for arrival in islice(arrivals(seed=3, site="shop", start=start, end=None, events_per_second=0.05), count):
             out.send(arrival.key, arrival.value)
 
 
@@ -192,18 +192,25 @@ def test_plan_says_of_eight_edits_what_then_happens_on_the_cluster(topic: Settin
     assert all(verdict["why"] and verdict["diff"] for verdict in said.values())
 
     savepoint = cluster.stop(topic, job)
-    for name, (edit, kind, takes) in EDITS.items():
-        checkout.edit(edit)
-        command = cluster.command(topic, ["sessions"], "-p", "1", "-s", savepoint, sql=checkout.root / "sql")
-        id_ = cluster.start(topic, command)["sessions"]
-        try:
-            cluster.await_checkpoint(topic, id_)
-            taken = True
-        except FootfallError:
-            taken = False
-        cluster.cancel(topic, id_)
-        assert taken == takes, name
-        assert said[name]["flink_takes_state"] == (None if kind == "unchanged" else taken), name
+    taken = {name: starts_from(savepoint, topic, checkout, edit) for name, (edit, _, _) in EDITS.items()}
+    assert taken == {name: edit[2] for name, edit in EDITS.items()}
+    tried = {name: verdict["flink_takes_state"] for name, verdict in said.items()}
+    assert tried == {name: None if EDITS[name][1] == "unchanged" else taken[name] for name in EDITS}
+
+
+def starts_from(savepoint: str, settings: Settings, checkout: Checkout, edit: Edit) -> bool:
+    """Whether the cluster starts the edited SQL from there."""
+    checkout.edit(edit)
+    command = cluster.command(settings, ["sessions"], "-p", "1", "-s", savepoint, sql=checkout.root / "sql")
+    try:
+        id_ = cluster.start(settings, command)["sessions"]
+        cluster.await_checkpoint(settings, id_)
+    except FootfallError:
+        return False
+    finally:
+        for job in cluster.jobs(settings):
+            cluster.cancel(settings, job.id)
+    return True
 
 
 def test_a_gap_that_flink_restores_without_a_word_is_replayed_all_the_same(topic: Settings, checkout: Checkout) -> None:
@@ -237,7 +244,10 @@ def write_gap(settings: Settings, minute: int, kind: str = "page") -> None:
 @pytest.mark.parametrize(
     ("edit", "says"),
     [
-        ((((BOUNCE, "NOT (page_view_count <> 1 OR interaction_count <> 0) AS is_bounce"),)), "goes on from its state"),
+        (
+            (((BOUNCE, "page_view_count + interaction_count = 1 AND page_view_count = 1 AS is_bounce"),)),
+            "goes on from its state",
+        ),
         (EDITS["another gap"][0], "was replayed: sessions has"),
     ],
     ids=["from its state", "by a replay"],
