@@ -24,7 +24,6 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from footfall import cluster, database, job_history, simulate
 from footfall.errors import FootfallError
 from footfall.events import iso, sender
-from footfall.job_versions import read_version
 from footfall.settings import ROOT, Settings
 from footfall.visitors import arrivals
 
@@ -316,53 +315,6 @@ def dump(settings: Settings) -> str:
             str(row) for table in ("job_history", "job_versions")
             for row in connection.execute(f"SELECT t::text FROM {table} AS t")
         )  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("file", "edit", "reason"),
-    [
-        # The writer may not write there: seen with the first late event, long after the state was restored.
-        ("tables/late_events.sql", (("'table-name' = 'late_events'", "'table-name' = 'retention'"),), "retention"),
-        ("tables/raw_events.sql", (("'${RAW_EVENTS_TOPIC}'", "'no_such_topic'"),), "no_such_topic"),
-    ],
-    ids=["after the stop", "in the replay"],
-)
-def test_an_upgrade_that_does_not_work_leaves_the_old_job_running(
-    topic: Settings, checkout: Checkout, file: str, edit: Edit, reason: str
-) -> None:
-    checkout.output("submit", "late_events", settings=topic)
-    old = read_version(checkout.root / "sql", "late_events")
-    checkout.edit(edit, file)
-    done = threading.Event()
-    thread = threading.Thread(target=write_late, args=(topic, done))
-    thread.start()
-    try:
-        wait_for("late events", lambda: count(topic, "late_events") > 0)
-        wait_for("a checkpoint", lambda: completed_checkpoints(topic, cluster.running(topic, "late_events")) > 0)
-        failed = checkout.run("upgrade", "late_events", settings=topic)
-    finally:
-        done.set()
-        thread.join()
-    assert failed.returncode == 1
-    assert reason in failed.stderr
-    job = cluster.running(topic, "late_events")
-    entry = next(e for e in job_history.entries(topic, "late_events") if e.flink_job_id == job.id)
-    assert entry.version == old
-    written = count(topic, "late_events")
-    write_late(topic, None)
-    wait_for("more late events", lambda: count(topic, "late_events") > written)
-    assert schemas(topic) == []
-
-
-def write_late(settings: Settings, done: threading.Event | None) -> None:
-    """Late events until done; without done, one."""
-    with sender(settings) as out:
-        for number in range(100_000):
-            event = {"site": "shop", "type": "page", "anonymousId": "v", "messageId": f"{id(done)} {number}"}
-            times = {"timestamp": "2026-01-31T12:00:00.000Z", "receivedAt": "2026-01-31T12:10:00.000Z"}
-            out.send(b"shop v", json.dumps({**event, **times}).encode())
-            if done is None or done.wait(0.2):
-                return
 
 
 def test_two_people_can_not_upgrade_one_job_at_once(topic: Settings, checkout: Checkout) -> None:
