@@ -153,7 +153,7 @@ def await_checkpoint(settings: Settings, id_: str, seconds: float = 120) -> None
         detail = flink.rest(settings, f"/jobs/{id_}")
         failures = flink.rest(settings, f"/jobs/{id_}/exceptions")["exceptionHistory"]["entries"]
         if failures or detail["state"] in ("FAILED", "FAILING", "CANCELED"):
-            raise FootfallError(_root_cause(failures[0]["stacktrace"]) if failures else "it failed without a word")
+            raise FootfallError(root_cause(failures[0]["stacktrace"]) if failures else "it failed without a word")
         if all(vertex["status"] in ("RUNNING", "FINISHED") for vertex in detail["vertices"]):
             break
         if time.monotonic() > deadline:
@@ -234,10 +234,10 @@ def _gone(settings: Settings, id_: str) -> None:
 
 
 def _cause(operation: dict[str, Any]) -> str:
-    return _root_cause(operation.get("failure-cause", {}).get("stack-trace", "no reason given"))
+    return root_cause(operation.get("failure-cause", {}).get("stack-trace", "no reason given"))
 
 
-def _root_cause(stack: str) -> str:
+def root_cause(stack: str) -> str:
     """The last cause of a Java stack, without the name of its class."""
     lines = stack.splitlines()
     causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")] or lines[:1]

@@ -107,7 +107,7 @@ def sender(settings: Settings, *, linger_ms: int = 20) -> Iterator[Sender]:
 
 def last_records(settings: Settings, count: int) -> list[Record]:
     """The newest records, up to count of each partition, by the broker's time."""
-    with _consumer(settings) as (consumer, partitions):
+    with open_consumer(settings) as (consumer, partitions):
         ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
         wanted = 0
         for partition in partitions:
@@ -117,36 +117,36 @@ def last_records(settings: Settings, count: int) -> list[Record]:
         records: list[Record] = []
         while len(records) < wanted:
             for batch in consumer.poll(timeout_ms=1000).values():
-                records += [_record(record) for record in batch if record.offset < ends[_partition(record)]]
+                records += [as_record(record) for record in batch if record.offset < ends[_partition(record)]]
         return sorted(records, key=lambda record: (record.time, record.partition, record.offset))
 
 
 def follow(settings: Settings) -> Iterator[Record]:
     """Every record from now on, until the caller stops."""
-    with _consumer(settings) as (consumer, partitions):
+    with open_consumer(settings) as (consumer, partitions):
         consumer.seek_to_end(*partitions)
         while True:
             for batch in consumer.poll(timeout_ms=500).values():
-                yield from map(_record, batch)
+                yield from map(as_record, batch)
 
 
 def record_count(settings: Settings) -> int:
     """How many records the topic holds."""
-    with _consumer(settings) as (consumer, partitions):
+    with open_consumer(settings) as (consumer, partitions):
         ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
         return int(sum(ends.values()) - sum(beginnings.values()))
 
 
 def ends(settings: Settings) -> dict[int, int]:
     """The offset at which each partition that holds anything ends now."""
-    with _consumer(settings) as (consumer, partitions):
+    with open_consumer(settings) as (consumer, partitions):
         ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
         return {place.partition: end for place, end in ends.items() if end > beginnings[place]}
 
 
 def oldest_kept(settings: Settings) -> datetime | None:
     """From when on the topic holds every event; None where it holds all that it ever did."""
-    with _consumer(settings) as (consumer, partitions):
+    with open_consumer(settings) as (consumer, partitions):
         beginnings = {place: start for place, start in consumer.beginning_offsets(partitions).items() if start > 0}
         ends = consumer.end_offsets(list(beginnings))
         oldest: dict[Any, int] = {}
@@ -157,7 +157,7 @@ def oldest_kept(settings: Settings) -> datetime | None:
         while len(oldest) < len(beginnings):
             for place, batch in consumer.poll(timeout_ms=1000).items():
                 if place in beginnings:
-                    oldest.setdefault(place, max(_event_time(_record(record)) for record in batch[:1]))
+                    oldest.setdefault(place, max(_event_time(as_record(record)) for record in batch[:1]))
     return datetime.fromtimestamp(max(oldest.values()) / 1000, UTC) if oldest else None
 
 
@@ -187,7 +187,8 @@ def _event_time(record: Record) -> int:
 
 
 @contextlib.contextmanager
-def _consumer(settings: Settings) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
+def open_consumer(settings: Settings) -> Iterator[tuple[KafkaConsumer, list[TopicPartition]]]:
+    """A consumer of every partition of the topic, at no place yet. Raises FootfallError."""
     _require_topic(settings)
     try:
         consumer = KafkaConsumer(bootstrap_servers=settings.bootstrap_servers, enable_auto_commit=False)
@@ -225,5 +226,6 @@ def _partition(record: Any) -> TopicPartition:
     return TopicPartition(record.topic, record.partition)
 
 
-def _record(record: Any) -> Record:
+def as_record(record: Any) -> Record:
+    """What a consumer gave, as ours."""
     return Record(record.partition, record.offset, record.timestamp, record.key, record.value)

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from footfall.job_plan import JobPlan, Operator
+from footfall.plan_text import described, split
+
+BRACKETS = str.maketrans("<>", "()")  # a type's own brackets, for split
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,14 @@ def compare(old: JobPlan, new: JobPlan) -> Change:
 
 def what_it_keeps(operator: Operator) -> str:
     """A stateful operator in an analyst's words."""
-    key = _part(operator, "partition keys") or _part(operator, "key") or _part(operator, "groupBy") or ""
+    parts, window = described(operator.description), _window(operator)
+    key = window.get("partition keys") or parts.get("key") or parts.get("groupBy")
     of = f" by {key}" if key else ""
-    names = {"deduplicate": "the de-duplication", "over-aggregate": "the numbering of copies"}
-    window = re.search(r"window=\[(\w+)\(", operator.description)
     if window:
-        kind = {"SESSION": "session", "TUMBLE": "tumbling", "HOP": "hopping", "CUMULATE": "cumulating"}
-        return f"the {kind.get(window[1], window[1].lower())} window{of}"
+        kind = parts["window"].partition("(")[0]
+        kinds = {"SESSION": "session", "TUMBLE": "tumbling", "HOP": "hopping", "CUMULATE": "cumulating"}
+        return f"the {kinds.get(kind, kind.lower())} window{of}"
+    names = {"deduplicate": "the de-duplication", "over-aggregate": "the numbering of copies"}
     return names.get(operator.kind, f"the {operator.kind.replace('-', ' ')}") + of
 
 
@@ -109,23 +113,10 @@ def _fields(plan: JobPlan) -> dict[tuple[str, str], str]:
         row = operator.definition.get("outputType")
         if operator.kind == "table-source-scan" and isinstance(row, str):
             table = re.search(r"table=\[\[([^\]]*?)\]", operator.description)
-            for field in _parts(row.removeprefix("ROW<").rpartition(">")[0]):
+            for field in split(row.removeprefix("ROW<").rpartition(">")[0].translate(BRACKETS)):
                 name, _, kind = field.partition("` ")
                 found[table[1] if table else "", name.strip("`")] = kind
     return found
-
-
-def _parts(text: str) -> Iterator[str]:
-    """Split at the commas that stand in no bracket."""
-    depth, part = 0, ""
-    for character in text:
-        depth += {"<": 1, "(": 1, ">": -1, ")": -1}.get(character, 0)
-        if character == "," and depth == 0:
-            yield part.strip()
-            part = ""
-        else:
-            part += character
-    yield part.strip()
 
 
 def _tables(plan: JobPlan) -> set[str]:
@@ -143,10 +134,10 @@ def _reasons(old: JobPlan, new: JobPlan, lost: list[Operator]) -> Iterator[tuple
         other = next((operator for operator in candidates if what_it_keeps(operator) == name), candidates[0])
         if what_it_keeps(other) != name:
             yield 1, f"{name} is now {what_it_keeps(other)}"
-        if _window(kept) != _window(other):
+        if _length(kept) != _length(other):
             yield (
                 2,
-                f"{name} is now of {_window(other)} instead of {_window(kept)}: what is open would keep the old one",
+                f"{name} is now of {_length(other)} instead of {_length(kept)}: what is open would keep the old one",
             )
         calls, new_calls = (operator.definition.get("aggCalls", []) for operator in (kept, other))
         if len(calls) != len(new_calls):
@@ -162,11 +153,11 @@ def _conditions(plan: JobPlan, operator: Operator) -> int:
     return sum(bool(other.definition.get("condition")) for other in plan.below(operator))
 
 
-def _part(operator: Operator, name: str) -> str:
-    match = re.search(rf"\b{name}=\[([^\]]*)\]", operator.description)
-    return match[1] if match else ""
+def _window(operator: Operator) -> dict[str, str]:
+    """What Flink says of the window of an aggregate, by name; empty where it has none."""
+    return described(described(operator.description).get("window", ""))
 
 
-def _window(operator: Operator) -> str:
-    match = re.search(r"\b(?:gap|size|max_size)=\[([^\]]*)\]", operator.description)
-    return match[1] if match else ""
+def _length(operator: Operator) -> str:
+    window = _window(operator)
+    return next((window[name] for name in ("gap", "max_size", "size") if name in window), "")

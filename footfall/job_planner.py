@@ -17,11 +17,12 @@ import yaml
 from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import get_field_value
 
+from footfall.cluster import root_cause
 from footfall.errors import FootfallError
 from footfall.job_plan import JobPlan, compile_job
 from footfall.job_versions import Version
-from footfall.settings import Settings
-from footfall.sql_harness import FORCED, Suite, faults_of, job_options
+from footfall.settings import CONFIG, Settings
+from footfall.sql_harness import FORCED, Suite, faults_of, job_options, mini_cluster
 from footfall.stack import flink
 from footfall.suite import quick_jvm
 from jobs.run_sql import modify_operations, number_operators_from_one
@@ -46,7 +47,7 @@ class Planner:
         with _output_into(settings.logs / "planner.log"):
             get_gateway()
         self.settings = settings
-        self.config = {key: str(value) for key, value in yaml.safe_load(flink.CONFIG.read_text()).items()}
+        self.config = {key: str(value) for key, value in yaml.safe_load(CONFIG.read_text()).items()}
 
     def __enter__(self) -> Planner:
         self._folder = tempfile.TemporaryDirectory(prefix="footfall-plan-")
@@ -70,7 +71,7 @@ class Planner:
             raise FootfallError(f"{savepoint} can't be read from here, so whether it restores can't be tried")
         suite, insert = self._suite(version)
         job = _job_graph(suite, insert, version.job, savepoint)
-        with _mini_cluster() as cluster:
+        with mini_cluster({"taskmanager.memory.managed.size": "128m"}) as cluster:  # what RocksDB works in
             return _try(cluster, job)
 
     def _suite(self, version: Version) -> tuple[Suite, Statement]:
@@ -117,21 +118,6 @@ def _job_graph(suite: Suite, insert: Statement, name: str, savepoint: str) -> An
     return job
 
 
-@contextmanager
-def _mini_cluster() -> Iterator[Any]:
-    jvm = get_gateway().jvm.org.apache.flink
-    configuration = jvm.configuration.Configuration()
-    for key, value in (("taskmanager.memory.managed.size", "128m"), ("taskmanager.numberOfTaskSlots", "4")):
-        configuration.setString(key, value)
-    builder = jvm.runtime.minicluster.MiniClusterConfiguration.Builder().setConfiguration(configuration)
-    cluster = jvm.runtime.minicluster.MiniCluster(builder.withRandomPorts().setNumSlotsPerTaskManager(4).build())
-    cluster.start()
-    try:
-        yield cluster
-    finally:
-        cluster.close()
-
-
 def _try(cluster: Any, job: Any) -> str:
     """Start the job, wait until every task has its state, and cancel it; returns what Flink has against it."""
     id_ = cluster.submitJob(job).get().getJobID()
@@ -140,7 +126,7 @@ def _try(cluster: Any, job: Any) -> str:
         graph = cluster.getArchivedExecutionGraph(id_).get()
         state = str(graph.getState())
         if state == "FAILED":
-            return _reason(str(graph.getFailureInfo().getExceptionAsString()))
+            return root_cause(str(graph.getFailureInfo().getExceptionAsString()))
         tasks = []
         vertices = graph.getAllExecutionVertices().iterator()
         while vertices.hasNext():
@@ -150,9 +136,3 @@ def _try(cluster: Any, job: Any) -> str:
             return ""
         time.sleep(0.1)
     raise FootfallError(f"Flink did not say within {RESTORE_SECONDS} s whether it can go on from its state")
-
-
-def _reason(stack: str) -> str:
-    """The root cause, on one line."""
-    causes = [line.removeprefix("Caused by: ") for line in stack.splitlines() if line.startswith("Caused by: ")]
-    return (causes or stack.splitlines())[-1].partition(": ")[2].strip() or stack.splitlines()[0]

@@ -7,10 +7,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
-from itertools import pairwise
 from pathlib import Path
 
-from jobs.sql_script import significant
+from footfall.sql_compare import written
+from footfall.suite import AnyValue, below, reads_and_writes, sources
+from jobs.sql_script import parse, significant
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,8 @@ class Version:
     @property
     def tables(self) -> list[str]:
         """The tables that it writes, in their order."""
-        found = significant(self.files[f"jobs/{self.job}.sql"])
-        return list(dict.fromkeys(name.identifier for into, name in pairwise(found) if into.word == "INTO"))
+        name = f"jobs/{self.job}.sql"
+        return written(parse(self.files[name], name))
 
     def write(self, folder: Path) -> Path:
         """Lay the files out below folder, as an sql/ that runs this job. Returns folder."""
@@ -41,20 +42,14 @@ class Version:
 
 
 def read_version(sql_dir: Path, job: str) -> Version:
-    """The version that lies in sql_dir now: the job, what it names, and what that names. OSError for a missing file."""
-    known = {path.stem: path for folder in ("tables", "views") for path in sorted((sql_dir / folder).glob("*.sql"))}
-    found: dict[str, str] = {}
-    waiting = [sql_dir / "jobs" / f"{job}.sql"]
-    if (functions := sql_dir / "functions.sql").exists():
-        waiting.append(functions)
-    while waiting:
-        path = waiting.pop()
-        name = str(path.relative_to(sql_dir))
-        if name not in found:
-            found[name] = path.read_text(encoding="utf-8")
-            named = {token.identifier for token in significant(found[name])}
-            waiting += [known[name] for name in named & known.keys()]
-    return Version(job, dict(sorted(found.items())))
+    """The version that lies in sql_dir: the job, what it names, and what that names. ScriptError for wrong files."""
+    made_of = sources(AnyValue(), sql_dir)
+    reads, writes = reads_and_writes(job, sql_dir)
+    names = {*reads, *writes, *below(made_of, reads)}
+    paths = [f"jobs/{job}.sql", *(f"{made_of[name].kind}s/{name}.sql" for name in names)]
+    if (sql_dir / "functions.sql").exists():
+        paths.append("functions.sql")
+    return Version(job, {path: (sql_dir / path).read_text(encoding="utf-8") for path in sorted(paths)})
 
 
 def diff(old: Version, new: Version) -> list[str]:
@@ -64,3 +59,13 @@ def diff(old: Version, new: Version) -> list[str]:
         before, after = (version.files.get(name, "").splitlines() for version in (old, new))
         lines += unified_diff(before, after, f"sql/{name}", f"sql/{name}", lineterm="", n=1)
     return lines
+
+
+def other_declarations(old: Version, new: Version) -> list[str]:
+    """The tables and functions that differ in more than comments: their options are in no plan."""
+    return [
+        f"sql/{name}"
+        for name in sorted(old.files.keys() & new.files.keys())
+        if name.startswith(("tables/", "functions"))
+        and [token.text for token in significant(old.files[name])] != [t.text for t in significant(new.files[name])]
+    ]

@@ -42,22 +42,20 @@ def load(settings: Settings, path: Path, site: str, progress: Callable[[int], No
     except OSError as error:
         raise FootfallError(f"can't read {path}: {error.strerror}") from None
     with file:
-        events = _events(path, file, site)
+        events = read_events(path, file, site)
         with sender(settings, linger_ms=100) as topic:
             for event in events:
                 if isinstance(event, bytes):
                     topic.send(site.encode(), event)
                     loaded.untimed += 1
                 else:
-                    time = _time(event)
+                    time = event_time(event)
                     if time is None:
                         loaded.untimed += 1
                     else:
                         if not newest:
                             refuse_behind(settings, time, str(path))
-                        newest = max(newest, time)
-                        event["timestamp"] = iso(time)
-                        event["receivedAt"] = event.get("receivedAt") or iso(newest)
+                        newest = stamp(event, time, newest)
                         loaded.late += time < newest - LATENESS_MS
                     visitor = event.get("anonymousId") or event.get("userId") or ""
                     topic.send(
@@ -70,14 +68,26 @@ def load(settings: Settings, path: Path, site: str, progress: Callable[[int], No
     return loaded
 
 
-def _time(event: dict[str, Any]) -> int | None:
+def stamp(event: dict[str, Any], time: int, newest: int) -> int:
+    """Write an event's times as Flink reads them; time and newest, the newest of those before, are Unix time in ms.
+
+    Returns the newest event time now.
+    """
+    newest = max(newest, time)
+    event["timestamp"] = iso(time)
+    event["receivedAt"] = event.get("receivedAt") or iso(newest)
+    return newest
+
+
+def event_time(event: dict[str, Any]) -> int | None:
+    """Unix time in ms of an event's timestamp; None where it has none that can be read."""
     try:
         return milliseconds(event["timestamp"])
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def _events(path: Path, file: IO[bytes], site: str) -> Iterator[dict[str, Any] | bytes]:
+def read_events(path: Path, file: IO[bytes], site: str) -> Iterator[dict[str, Any] | bytes]:
     plain: Any = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
     kind = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
     try:

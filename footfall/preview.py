@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from footfall.sql_cases import Record, Row
+from footfall.sql_cases import Row
 from footfall.sql_harness import Harness, Suite, faults_of
+from footfall.sql_records import Record
 from footfall.sql_runner import Runner
 from jobs.sql_script import Fault, ScriptError, Statement, parse, significant
 from jobs.sql_suite import read_job

@@ -11,9 +11,10 @@ from pathlib import Path
 from footfall import events
 from footfall.errors import FootfallError
 from footfall.events import iso, milliseconds
-from footfall.load import _events, _time
+from footfall.load import event_time, read_events, stamp
 from footfall.settings import Settings
-from footfall.sql_cases import INSTANT, Record
+from footfall.sql_cases import INSTANT
+from footfall.sql_records import Record
 from footfall.sql_runner import TESTS, read_all
 from jobs.sql_script import close_match
 
@@ -27,7 +28,7 @@ def topic_records(settings: Settings, last: int | timedelta, progress: Progress 
     Raises FootfallError where there are none.
     """
     found: list[events.Record] = []
-    with events._consumer(settings) as (consumer, partitions):
+    with events.open_consumer(settings) as (consumer, partitions):
         ends, starts = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
         if all(ends[partition] == starts[partition] for partition in partitions):
             raise FootfallError(
@@ -44,7 +45,7 @@ def topic_records(settings: Settings, last: int | timedelta, progress: Progress 
         total = sum(ends[partition] - starts[partition] for partition in partitions)
         while any(consumer.position(partition) < ends[partition] for partition in partitions):
             for partition, batch in consumer.poll(timeout_ms=1000).items():
-                found += [events._record(record) for record in batch if record.offset < ends[partition]]
+                found += [events.as_record(record) for record in batch if record.offset < ends[partition]]
             progress(f"reading {settings.topic}: {len(found):,} of {total:,} events")
     if not found:
         newest = max(record.time for record in events.last_records(settings, 1))
@@ -72,12 +73,10 @@ def file_records(path: Path, site: str, progress: Progress = lambda _: None) -> 
     except OSError as error:
         raise FootfallError(f"can't read {path}: {error.strerror}") from None
     with file:
-        for offset, event in enumerate(_events(path, file, site)):
+        for offset, event in enumerate(read_events(path, file, site)):
             if isinstance(event, dict):
-                if (moment := _time(event)) is not None:
-                    newest = max(newest, moment)
-                    event["timestamp"] = iso(moment)
-                    event["receivedAt"] = event.get("receivedAt") or iso(newest)
+                if (moment := event_time(event)) is not None:
+                    newest = stamp(event, moment, newest)
                 event = json.dumps(event).encode()
             records.append(Record(event, {"kafka_time": now, "kafka_partition": 0, "kafka_offset": offset}))
             if offset % EVERY == 0:
@@ -93,7 +92,7 @@ def case_records(job: str, name: str | None) -> list[Record]:
     if name not in cases:
         said = f"no case is called {name}{close_match(name, cases)}" if name else "say which case"
         listed = "".join(f"\n  --case {json.dumps(found, ensure_ascii=False)}" for found in cases)
-        raise FootfallError(f"{said}; those of {TESTS.name}/{job}.yml are{listed}")
+        raise FootfallError(f"{said}; those of tests/{TESTS.name}/{job}.yml are{listed}")
     return list(cases[name].given)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from jobs.sql_script import read_env
 
 ROOT = Path(__file__).resolve().parent.parent
+CONFIG = ROOT / "flink-conf" / "config.yaml"
 LOCAL_ENV = ROOT / "flink-conf" / "local.env"
 
 

@@ -13,14 +13,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from footfall.plan_text import computed, described, length, listed, named, plain, split, window
-from footfall.settings import ROOT
+from footfall.settings import CONFIG
 from footfall.suite import SQL, AnyValue, quick_jvm
 from jobs.sql_suite import read_job, read_suite
 
 if TYPE_CHECKING:
     from footfall.job_plan import JobPlan, Operator
 
-CONFIG = ROOT / "flink-conf" / "config.yaml"
 TTL = "table.exec.state.ttl"
 KEYS = ("key", "partitionBy", "groupBy", "partitionKeys")
 # To the worker that has the key, and adding up before the rows travel there

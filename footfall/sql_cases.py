@@ -24,59 +24,23 @@ count times `text`; `before` may be left out.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from footfall.sql_records import Record, parsed
 from jobs.sql_script import Fault, ScriptError, close_match, read_text
 
 Row = dict[str, Any]
 
 KAFKA_TIME = "2026-01-01T00:00:00.000Z"
 KAFKA_FIELDS = {"kafka_time": str, "kafka_partition": int, "kafka_offset": int}
-JSON_SPACE = " \t\r\n"
-# A string of JSON, or what ends a line outside of one
-LINE_BREAK = re.compile(r'"(?:[^"\\]|\\.)*+"|[\r\n]', re.DOTALL)
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z")
-
-
-@dataclass(frozen=True)
-class Record:
-    """One record of the log: its bytes (None: it has no value), and what the broker knows of it."""
-
-    value: bytes | None
-    kafka: Mapping[str, Any]
-
-    def as_events(self) -> Iterator[bytes]:
-        """The line of a file that Flink's JSON format reads as it would read the record, the kafka_ columns beside."""
-        if self.value is None:
-            return
-        # Flink looks for the encoding as Python does; what is in none of them stays what it is
-        encoding = json.detect_encoding(self.value)
-        text = self.value.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "replace")
-        text = LINE_BREAK.sub(_on_one_line, text)
-        found = _parsed(text)
-        if isinstance(found, dict):
-            # Behind the text itself, which stays as it is: its order, its spaces and what it says twice.
-            comma = "," if found else ""
-            text = f"{text.rstrip()[:-1]}{comma}{json.dumps(self.kafka)[1:]}"
-        elif isinstance(found, list):
-            text = json.dumps([{**item, **self.kafka} if isinstance(item, dict) else item for item in found])
-        elif text.lstrip(JSON_SPACE).startswith("{"):
-            # Broken, or read by Flink and not by Python: it must know its place all the same
-            text = f"{json.dumps(self.kafka)[:-1]},{text.lstrip(JSON_SPACE)[1:]}"
-        yield text.encode("utf-8", "surrogateescape")
-
-    def as_bytes(self) -> str:
-        """The line of a file that holds the record's bytes, as base64, the kafka_ columns beside."""
-        value = None if self.value is None else base64.b64encode(self.value).decode()
-        return json.dumps({"value": value, **self.kafka})
 
 
 @dataclass(frozen=True)
@@ -135,7 +99,7 @@ def record(given: Row | str | None, index: int, defaults: Row) -> Record:
         event = deep_merge(defaults, given)
         kafka = {name: event.pop(name, None) for name in KAFKA_FIELDS}
     else:
-        found = _parsed(given)
+        found = parsed(given)
         first = found[0] if isinstance(found, list) and found else found
         event = first if isinstance(first, dict) else {}
         kafka = {name: defaults.get(name) for name in KAFKA_FIELDS}
@@ -152,20 +116,6 @@ def record(given: Row | str | None, index: int, defaults: Row) -> Record:
     if event.get("messageId") == "auto":
         event["messageId"] = f"m{index}"
     return Record(json.dumps(event).encode(), kafka)
-
-
-def _parsed(text: str | None) -> Any:
-    """The JSON value that a text is, None where it is none; like Flink, it takes control characters in strings."""
-    try:
-        return json.loads(text or "", strict=False)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _on_one_line(match: re.Match[str]) -> str:
-    if len(match[0]) > 1:
-        return match[0].replace("\n", "\\n").replace("\r", "\\r")
-    return " "
 
 
 def _is_time(value: object) -> bool:

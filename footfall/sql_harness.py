@@ -24,8 +24,9 @@ from pyflink.table.catalog import ObjectPath
 from pyflink.util.exceptions import JavaException
 from pyflink.util.java_utils import get_field_value
 
-from footfall.sql_cases import KAFKA_FIELDS, Record
+from footfall.sql_cases import KAFKA_FIELDS
 from footfall.sql_compare import written
+from footfall.sql_records import Record
 from footfall.upsert_files import UpsertFiles
 from jobs.run_sql import explain, modify_operations
 from jobs.sql_script import Fault, ScriptError, Statement
@@ -172,10 +173,15 @@ class Harness:
 
 
 @contextmanager
-def mini_cluster() -> Iterator[Any]:
+def mini_cluster(options: Mapping[str, str] | None = None) -> Iterator[Any]:
     """A Flink cluster inside the JVM of this process, for all cases: starting one takes longer than a case."""
-    runtime = get_gateway().jvm.org.apache.flink.runtime.minicluster
-    cluster = runtime.MiniCluster(runtime.MiniClusterConfiguration.Builder().withRandomPorts().build())
+    flink = get_gateway().jvm.org.apache.flink
+    configuration = flink.configuration.Configuration()
+    for key, value in (options or {}).items():
+        configuration.setString(key, value)
+    runtime = flink.runtime.minicluster
+    builder = runtime.MiniClusterConfiguration.Builder().setConfiguration(configuration)
+    cluster = runtime.MiniCluster(builder.withRandomPorts().build())
     cluster.start()
     try:
         yield cluster

@@ -13,8 +13,9 @@ from footfall.errors import FootfallError
 from footfall.events import milliseconds
 from footfall.preview import preview_job, preview_query
 from footfall.pseudonyms import pseudonymous
-from footfall.sql_cases import INSTANT, KAFKA_FIELDS, Record, Row, read_cases, read_defaults
+from footfall.sql_cases import INSTANT, KAFKA_FIELDS, Row, read_cases, read_defaults
 from footfall.sql_compare import TIME
+from footfall.sql_records import Record
 from footfall.sql_runner import Runner
 from footfall.sql_tests import failure
 from footfall.suite import AnyValue

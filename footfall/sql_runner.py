@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from footfall.settings import ROOT
+from footfall.settings import CONFIG, ROOT
 from footfall.sql_cases import Case, read_cases
 from footfall.sql_compare import Difference, columns, compare, expectation_faults, fold, own_table, written
 from footfall.suite import SQL, AnyValue, UnknownJob
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from footfall.sql_harness import Harness, Suite
 
 TESTS = ROOT / "tests" / "sql"
-CONFIG = ROOT / "flink-conf" / "config.yaml"
 
 
 @dataclass(frozen=True)
@@ -127,12 +126,18 @@ def decide(harness: Harness, case: Case) -> Result:
     return Result(case, differences, types)
 
 
-def read_all(names: Sequence[str], sql_dir: Path = SQL, tests_dir: Path = TESTS) -> dict[str, list[Case]]:
-    """The cases of each named job, of every file if none is named. Raises UnknownJob, ScriptError with all faults."""
+def check_jobs(names: Sequence[str], sql_dir: Path) -> list[str]:
+    """The jobs that there are. Raises UnknownJob where a name is none of them."""
     known = job_names(sql_dir)
     for name in names:
         if name not in known:
             raise UnknownJob(f"there is no job {name}{close_match(name, known)} (the jobs are {', '.join(known)})")
+    return known
+
+
+def read_all(names: Sequence[str], sql_dir: Path = SQL, tests_dir: Path = TESTS) -> dict[str, list[Case]]:
+    """The cases of each named job, of every file if none is named. Raises UnknownJob, ScriptError with all faults."""
+    known = check_jobs(names, sql_dir)
     paths = [tests_dir / f"{name}.yml" for name in dict.fromkeys(names)] or sorted(tests_dir.glob("*.yml"))
     cases: dict[str, list[Case]] = {}
     faults: list[Fault] = [] if paths else [Fault(str(tests_dir), 0, "has no tests: write NAME.yml, NAME being a job")]

@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from footfall.postgres_tables import read_migrations
-from footfall.settings import ROOT
+from footfall.settings import CONFIG, ROOT
 from footfall.sql_cases import read_cases
 from footfall.sql_compare import columns, expectation_faults, written
-from footfall.sql_runner import CONFIG, TESTS
-from footfall.suite import SQL, AnyValue, UnknownJob
+from footfall.sql_runner import TESTS, check_jobs
+from footfall.suite import SQL, AnyValue
 from footfall.validate_functions import function_faults, module_faults
 from footfall.validate_sql import clock_faults
-from jobs.sql_script import Fault, ScriptError, Statement, close_match, read_script, substitute
-from jobs.sql_suite import job_names, load_order, read_job, read_suite
+from jobs.sql_script import Fault, ScriptError, Statement, read_script, substitute
+from jobs.sql_suite import load_order, read_job, read_suite
 
 if TYPE_CHECKING:
     from footfall.validate_job import Planner
@@ -41,10 +41,7 @@ def validate(
 
     Raises UnknownJob.
     """
-    known = job_names(sql_dir)
-    for name in names:
-        if name not in known:
-            raise UnknownJob(f"there is no job {name}{close_match(name, known)} (the jobs are {', '.join(known)})")
+    known = check_jobs(names, sql_dir)
     sql_dir, tests_dir, udfs_dir = (_shown(folder) for folder in (sql_dir, tests_dir, udfs_dir))
     faults = [] if known else [Fault(str(sql_dir / "jobs"), 0, "has no jobs: write NAME.sql with one INSERT")]
     suite, found = _read_suite(sql_dir)

@@ -11,11 +11,10 @@ from footfall.errors import FootfallError
 from footfall.job_change import Change, compare
 from footfall.job_history import Entry
 from footfall.job_planner import Planner
-from footfall.job_versions import Version, diff, read_version
+from footfall.job_versions import Version, diff, other_declarations, read_version
 from footfall.settings import Settings
 from footfall.submission import last_stop, running_entry
 from footfall.suite import SQL
-from jobs.sql_script import significant
 from jobs.sql_suite import job_names
 
 BESIDE = " (replay)"  # behind the name of the job that replays beside the old one
@@ -85,7 +84,7 @@ def verdict(
             return Verdict(name, "stopped", "it goes on from its savepoint", old, new, entry=entry)
         return Verdict(name, "unchanged", "the files are what runs", old, new, running, entry)
     change = compare(planner.plan(old), planner.plan(new))
-    if change.is_none and (files := _other_declarations(old, new)):
+    if change.is_none and (files := other_declarations(old, new)):
         change = Change(True, f"the plan is the same, but {', '.join(files)} declares other options")
     if change.is_none:
         why = "the text differs, in comments or names, and the plan does not: there is nothing to do"
@@ -94,16 +93,6 @@ def verdict(
     refusal = planner.refusal(new, checkpoint) if checkpoint else None
     kind, why = _decide(change, checkpoint, refusal)
     return Verdict(name, kind, why, old, new, running, entry, checkpoint, None if refusal is None else not refusal)
-
-
-def _other_declarations(old: Version, new: Version) -> list[str]:
-    """The tables and functions that differ in more than comments: their options are in no plan."""
-    return [
-        f"sql/{name}"
-        for name in sorted(old.files.keys() & new.files.keys())
-        if name.startswith(("tables/", "functions"))
-        and [token.text for token in significant(old.files[name])] != [t.text for t in significant(new.files[name])]
-    ]
 
 
 def _decide(change: Change, checkpoint: str | None, refusal: str | None) -> tuple[Kind, str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from footfall.job_change import compare
 from footfall.job_plan import JobPlan, read_plan
-from footfall.job_versions import Version, diff, read_version
+from footfall.job_versions import Version, diff, other_declarations, read_version
 from footfall.suite import SQL
 
 
@@ -42,6 +42,15 @@ def test_a_diff_names_the_file_and_the_lines() -> None:
     assert [line for line in lines if line.startswith(("-", "+"))] == [
         "--- sql/jobs/a.sql", "+++ sql/jobs/a.sql", "-two", "+2", "--- sql/views/v.sql", "+++ sql/views/v.sql", "+x",
     ]  # fmt: skip
+
+
+def test_other_options_of_a_table_are_a_change_and_a_comment_is_none() -> None:
+    path = "tables/t.sql"
+    old, commented, other = (
+        Version("a", {path: text}) for text in ("CREATE TABLE t (k)", "-- t\nCREATE TABLE t (k)", "CREATE TABLE t (j)")
+    )
+    assert other_declarations(old, commented) == []
+    assert other_declarations(old, other) == ["sql/tables/t.sql"]
 
 
 def plan(*, fields: str = "`site` VARCHAR(9)", gap: str = "30 min", sink: str = "t", where: str = "") -> JobPlan:

@@ -9,12 +9,12 @@ import pytest
 
 from footfall.errors import FootfallError
 from footfall.events import FLUSH_EVERY, Sender, iso, milliseconds
-from footfall.load import _events
+from footfall.load import read_events
 
 
 def events_of(path: Path) -> list[Any]:
     with path.open("rb") as file:
-        return list(_events(path, file, "shop"))
+        return list(read_events(path, file, "shop"))
 
 
 def test_a_csv_row_becomes_a_page_event_with_a_path(tmp_path: Path) -> None:

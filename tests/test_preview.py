@@ -19,7 +19,7 @@ from footfall.errors import FootfallError
 from footfall.preview import Change, Preview, of_key, of_rows, preview_job, preview_query
 from footfall.preview_input import case_records, file_records, in_order_of_arrival
 from footfall.preview_table import cell, show
-from footfall.sql_cases import Record
+from footfall.sql_records import Record
 from footfall.sql_runner import Runner
 from footfall.suite import SQL, AnyValue
 from jobs.sql_script import ScriptError

@@ -10,8 +10,9 @@ import pytest
 
 from footfall.errors import FootfallError
 from footfall.pseudonyms import pseudonym, pseudonymous, read_key
-from footfall.sql_cases import Record, deep_merge, read_cases
+from footfall.sql_cases import deep_merge, read_cases
 from footfall.sql_record import given_row, record_case, written_key, yaml_text
+from footfall.sql_records import Record
 from footfall.sql_runner import Runner
 from footfall.suite import SQL
 from jobs.sql_script import ScriptError

@@ -109,7 +109,10 @@ def plan(names: tuple[str, ...], as_json: bool) -> None:
 @click.option("--replay", is_flag=True, help="From the start of the topic even where the state restores.")
 @dry_run_option
 def upgrade(names: tuple[str, ...], replay: bool, dry_run: bool) -> None:
-    """Bring running jobs to the SQL that lies in sql/, from their state or by a replay; back if it does not work."""
+    """Bring running jobs to the SQL that lies in sql/, from their state or by a replay.
+
+    Where the new SQL comes to no first checkpoint, the old goes on. What fails later is not seen: `rollback` then.
+    """
     from footfall.upgrade import commands
     from footfall.upgrade import upgrade as upgrade_job
 

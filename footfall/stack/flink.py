@@ -15,11 +15,9 @@ import psutil
 import yaml
 
 from footfall.errors import FootfallError
-from footfall.settings import ROOT, Settings
+from footfall.settings import CONFIG, Settings
 from footfall.stack import processes
 from footfall.stack.java import java
-
-CONFIG = ROOT / "flink-conf" / "config.yaml"
 
 
 def distribution(settings: Settings) -> Path:

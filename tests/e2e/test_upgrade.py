@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -24,10 +20,11 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from footfall import cluster, database, job_history, simulate
 from footfall.errors import FootfallError
 from footfall.events import iso, sender
-from footfall.settings import ROOT, Settings
+from footfall.settings import Settings
 from footfall.visitors import arrivals
 
 from . import readers
+from .checkout import Checkout, Edit
 from .helpers import EPOCH, cancel, completed_checkpoints, count, flink_run, fresh_topic, rows, truncate, wait_for
 
 pytestmark = pytest.mark.cluster
@@ -42,7 +39,6 @@ GROUP BY site, window_start, window_end, COALESCE(page_path, '')
 ON CONFLICT DO DEDUPLICATE;
 END;
 """
-Edit = tuple[tuple[str, str], ...]
 # What is edited, what `plan` must call it, and whether Flink takes the old state, asked of a real cluster.
 EDITS: dict[str, tuple[Edit, str, bool]] = {
     "a comment": ((("FROM events;", "FROM events; -- once each"),), "unchanged", True),
@@ -71,37 +67,6 @@ EDITS: dict[str, tuple[Edit, str, bool]] = {
         "replays", False,
     ),
 }  # fmt: skip
-
-
-class Checkout:
-    """A copy of the repository whose SQL a test may edit, and its command line."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        for folder in ("footfall", "jobs", "udfs", "sql", "flink-conf"):
-            shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
-
-    def edit(self, edit: Edit, file: str = "jobs/sessions.sql") -> None:
-        """Take the shipped file and put the second text of each pair in the place of the first; '' is the end."""
-        text = (ROOT / "sql" / file).read_text()
-        for before, after in edit:
-            assert before in text
-            text = text.replace(before, after) if before else text + after
-        (self.root / "sql" / file).write_text(text)
-
-    def run(self, *arguments: str, settings: Settings) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "RAW_EVENTS_TOPIC": settings.topic, "PYTHONPATH": str(self.root)}
-        done = subprocess.run(
-            [sys.executable, "-m", "footfall.cli", *arguments],
-            cwd=self.root, env=environment, capture_output=True, text=True, timeout=400,
-        )  # fmt: skip
-        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-        return done
-
-    def output(self, *arguments: str, settings: Settings) -> str:
-        done = self.run(*arguments, settings=settings)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,27 +13,20 @@ import pytest
 from footfall import cluster, database
 from footfall.settings import ROOT, Settings
 
+from .checkout import copy_repository
 from .helpers import cancel, fresh_topic
 from .pages import Step, files, matches, run, steps, write
 
 PAGE = (ROOT / "docs" / "writing-a-job.md").read_text()
 JOB = "referrers_per_hour"
 STACK = PAGE.index("## 5. Let it run")
-COPIED = ("sql", "tests/sql", "flink-conf", "jobs", "udfs", "footfall", "setup.py", "pom.xml", "pyproject.toml")
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Path:
     """A copy of all that the commands need, with the page's files in it; the jars are shared."""
     root = tmp_path / "house"
-    for name in COPIED:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, root / name)
-    (root / ".footfall").mkdir()
-    (root / ".footfall" / "jars").symlink_to(ROOT / ".footfall" / "jars")
+    copy_repository(root)
     write(PAGE, root)
     command = root / "bin" / "footfall"
     command.parent.mkdir()
