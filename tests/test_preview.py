@@ -94,7 +94,7 @@ def test_a_file_without_events_is_told(tmp_path: Path, name: str, content: bytes
 def test_a_case_is_had_by_its_name_and_without_one_all_are_listed() -> None:
     assert len(case_records("sessions", "midnight does not end a visit")) == 2
     with pytest.raises(
-        FootfallError, match=r'say which case; those of sql/sessions.yml are\n(.|\n)*--case "midnight does'
+        FootfallError, match=r'say which case; those of tests/sql/sessions.yml are\n(.|\n)*--case "midnight does'
     ):
         case_records("sessions", None)
     with pytest.raises(
