@@ -15,7 +15,7 @@ GOOD: dict[str, Any] = {
     "timestamp": "2026-01-31T12:00:00.000Z",
     "receivedAt": "2026-01-31T12:00:00.500Z",
     "context": {"page": {"path": "/", "url": "https://shop.example.com/"}, "library": {"name": "test"}},
-    "properties": {"path": "/"},
+    "properties": {"path": "/", "non_interaction": True},
 }
 TIMES = [
     "2026-01-31T12:00:00Z",

@@ -11,7 +11,7 @@ SELECT
   visitor_id,
   event_time,
   event_type IN ('page', 'screen') AS is_page_view,
-  event_type = 'track' AS is_interaction,
+  is_interaction,
   CASE
     WHEN event_type IN ('page', 'screen') THEN CONCAT_WS(U&'\0000',
       '0', CAST(event_time AS STRING), COALESCE(user_agent, ''), COALESCE(page_path, ''), COALESCE(referrer, ''),

@@ -23,8 +23,8 @@ CREATE TABLE raw_events (
     library ROW<name STRING>,
     `userAgent` STRING
   > COMMENT 'what the library knew about page, campaign and device',
-  `properties` ROW<path STRING, url STRING, referrer STRING>
-    COMMENT 'properties of a page call, where server libraries put what browsers put into context.page',
+  `properties` ROW<path STRING, url STRING, referrer STRING, non_interaction BOOLEAN>
+    COMMENT 'of a page call, where server libraries put what browsers put into context.page; non_interaction: no act of the visitor, such as an element that came into view',
   kafka_time TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL COMMENT 'when the broker appended the record',
   kafka_partition INT NOT NULL METADATA FROM 'partition' VIRTUAL COMMENT 'partition of the record',
   kafka_offset BIGINT NOT NULL METADATA FROM 'offset' VIRTUAL COMMENT 'place of the record in its partition',

@@ -10,6 +10,7 @@ SELECT
   visitor_id,
   `type` AS event_type,
   LEFT(REPLACE(CASE WHEN `type` = 'track' THEN `event` ELSE `name` END, U&'\0000', ''), 500) AS event_name,
+  `type` = 'track' AND properties.non_interaction IS NOT TRUE AS is_interaction,
   event_time,
   received_at,
   -- Of the event alone, not of the moment at which a job saw it: every run decides alike.

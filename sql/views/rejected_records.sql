@@ -10,8 +10,15 @@ SELECT
   kafka_partition,
   kafka_offset,
   LEFT(REPLACE(site, U&'\0000', U&'\FFFD'), 100) AS site,
-  reason,
-  REPLACE(original, U&'\0000', U&'\FFFD') AS original
+  -- What the collector turned away it writes with type rejected, its own reason and the text.
+  CASE
+    WHEN event_type = 'rejected' AND told_reason IS NOT NULL
+    THEN LEFT(REPLACE(told_reason, U&'\0000', U&'\FFFD'), 500)
+    ELSE reason
+  END AS reason,
+  REPLACE(
+    CASE WHEN event_type = 'rejected' AND told_reason IS NOT NULL THEN told_original ELSE original END,
+    U&'\0000', U&'\FFFD') AS original
 FROM (
   SELECT
     *,
@@ -55,14 +62,16 @@ FROM (
       THEN REGEXP_REPLACE(REPLACE(spaced_text, U&'\0000', '\u0000'), '[\x01-\x1F]', 'x')
       ELSE spaced_text
     END,
-    '$[''site'',''type'',''messageId'',''anonymousId'',''userId'',''timestamp'']')]) AS needed (fields)
+    '$[''site'',''type'',''messageId'',''anonymousId'',''userId'',''timestamp'',''reason'',''original'']')]) AS needed (fields)
   CROSS JOIN UNNEST(ARRAY[ROW(
     COALESCE(JSON_VALUE(fields, '$.site'), JSON_QUERY(fields, '$.site')),
     COALESCE(JSON_VALUE(fields, '$.type'), JSON_QUERY(fields, '$.type')),
     COALESCE(JSON_VALUE(fields, '$.messageId'), JSON_QUERY(fields, '$.messageId')),
     COALESCE(JSON_VALUE(fields, '$.anonymousId'), JSON_QUERY(fields, '$.anonymousId')),
     COALESCE(JSON_VALUE(fields, '$.userId'), JSON_QUERY(fields, '$.userId')),
-    JSON_VALUE(fields, '$.timestamp')
-  )]) AS event (site, event_type, message_id, anonymous_id, user_id, event_timestamp)
+    JSON_VALUE(fields, '$.timestamp'),
+    JSON_VALUE(fields, '$.reason'),
+    JSON_VALUE(fields, '$.original')
+  )]) AS event (site, event_type, message_id, anonymous_id, user_id, event_timestamp, told_reason, told_original)
 )
 WHERE reason IS NOT NULL;

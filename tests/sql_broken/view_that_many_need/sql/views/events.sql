@@ -7,6 +7,7 @@ SELECT
   visitor_id,
   event_type,
   event_name,
+  is_interaction,
   event_time,
   received_at,
   page_path,
