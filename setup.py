@@ -22,8 +22,30 @@ setup(
         "psutil>=6",
         "PyYAML>=6",
         "watchfiles>=1,<2",
+        # The collector
+        "starlette>=1.10,<2",
+        "granian[uvloop]>=2.8,<3",
+        "msgspec>=0.22,<1",
+        "confluent-kafka>=2.16,<3",  # takes 30,000 events a second on one core; kafka-python does not
+        "limits>=5.8,<6",
+        "prometheus-client>=0.26,<1",
+        "maxminddb>=3,<4",
+        "iptocc>=3.3,<4",
+        "babel>=2.16,<3",  # names of countries in imports
         "sqlglot>=30,<31",  # reads the migrations for `footfall validate`
     ],
-    extras_require={"dev": ["pytest", "ruff", "mypy", "types-PyYAML", "types-psutil"]},
+    extras_require={
+        "dev": [
+            "pytest",
+            "ruff",
+            "mypy",
+            "types-PyYAML",
+            "types-psutil",
+            "playwright",
+            "segment-analytics-python",
+            "schemathesis<4.21",  # newer ones do not get along with the urllib3 that grafana-client brings
+            "hypothesis<6.149",  # the last that schemathesis 4.20 works with
+        ]
+    },
     entry_points={"console_scripts": ["footfall = footfall.cli:main"]},
 )

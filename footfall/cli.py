@@ -7,7 +7,7 @@ import sys
 
 import click
 
-from footfall.commands import events, jobs, show, sql, stack, validate
+from footfall.commands import collect, events, jobs, show, site, sql, stack, validate
 from footfall.commands.common import err
 from footfall.errors import FootfallError
 from footfall.suite import UnknownJob
@@ -20,7 +20,8 @@ def footfall() -> None:
     """Real-time user analytics on your own Flink cluster."""
 
 
-for command in (*stack.COMMANDS, *events.COMMANDS, *show.COMMANDS, *sql.COMMANDS, *jobs.COMMANDS, *validate.COMMANDS):
+MODULES = (stack, site, collect, events, show, sql, jobs, validate)
+for command in (command for module in MODULES for command in module.COMMANDS):
     footfall.add_command(command)
 
 

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sysconfig
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -25,12 +25,13 @@ from footfall.errors import FootfallError
 from footfall.settings import ROOT, Settings
 
 MIGRATIONS = ROOT / "sql" / "postgres" / "migrations"
-OWNER, WRITER, READER = "footfall_owner", "footfall_writer", "footfall_reader"
-# What each role begins a session with. The grants that matter are in 0004_access.sql: a session can change these.
+OWNER, WRITER, READER, COLLECTOR = "footfall_owner", "footfall_writer", "footfall_reader", "footfall_collector"
+# What each role begins a session with. The grants that matter are in the migrations: a session can change these.
 ROLE_SETTINGS = {
     OWNER: {"search_path": "public"},
     WRITER: {"search_path": "public"},
     READER: {"search_path": "public", "statement_timeout": "30s", "default_transaction_read_only": "on"},
+    COLLECTOR: {"search_path": "public", "statement_timeout": "5s"},
 }
 ADMIN_USER = "postgres"
 CONNECT_SECONDS = 5
@@ -41,7 +42,7 @@ class DatabaseError(FootfallError):
 
 
 def bootstrap(admin: str, passwords: Mapping[str, str], database: str = "footfall") -> None:
-    """Make the three roles and the database that footfall_owner owns; what is there stays, passwords are set anew.
+    """Make the four roles and the database that footfall_owner owns; what is there stays, passwords are set anew.
 
     admin: connection string of a superuser, or of a role with CREATEROLE and CREATEDB. passwords: role → password; they
     are hashed here (SCRAM-SHA-256), so that no server log can hold them. Raises DatabaseError.
@@ -102,6 +103,11 @@ def migrate(owner: str) -> list[str]:
         return names
     reason = next((line for line in output.splitlines() if line.startswith("Error: ")), output.strip()[-200:])
     reason = reason.removeprefix("Error: ").replace(url, "the database").replace(password or "\0", "***")
+    if role := re.search(r'role "(footfall_(\w+))" does not exist', reason):
+        raise DatabaseError(
+            f"Postgres has no role {role[1]}: give POSTGRES_ADMIN_PASSWORD, or make it (CREATE ROLE {role[1]} LOGIN"
+            f" PASSWORD '…') and give POSTGRES_{role[2].upper()}_PASSWORD; then run this again"
+        )
     where = f"sql/postgres/migrations/{names[-1]}" if names else "the migrations"
     raise DatabaseError(f"{where} failed: {reason}. Nothing of that file was applied: mend it and run this again")
 
@@ -125,10 +131,14 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
                 connection.execute("CALL maintain()")
             else:
                 connection.execute("CALL maintain(%s)", [now])
+            today = (now or datetime.now(UTC)).astimezone(UTC).date()
+            salts = connection.execute("DELETE FROM visitor_salts WHERE day < %s", [today]).rowcount
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             raise DatabaseError("a long transaction keeps a table in use: run `footfall maintain` later") from None
-        except errors.UndefinedFunction:
+        except (errors.UndefinedFunction, errors.UndefinedTable):
             raise DatabaseError("the database has no tables yet: run `footfall up` first") from None
+    if salts:  # collectors delete them at midnight, where any is at work
+        sentences.append(f"deleted {salts} {'salt' if salts == 1 else 'salts'} of days that are over")
     return sentences
 
 
@@ -146,6 +156,11 @@ def owner(settings: Settings) -> str:
 def reader(settings: Settings) -> str:
     """Connection string of the role that may read the tables."""
     return _conninfo(settings, READER, "POSTGRES_READER_PASSWORD")
+
+
+def collector(settings: Settings) -> str:
+    """Connection string of the role that reads the sites and keeps the salts of the day."""
+    return _conninfo(settings, settings.values["POSTGRES_COLLECTOR_USER"], "POSTGRES_COLLECTOR_PASSWORD")
 
 
 def prepare(settings: Settings) -> list[str]:

@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -17,6 +17,7 @@ from footfall.errors import FootfallError
 from footfall.settings import Settings
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
+_EPOCH = datetime(1970, 1, 1)
 LATENESS_MS = 60_000  # the bound of sql/views/received_events.sql
 FLUSH_EVERY = 20_000  # records: the producer's queue has no bound of its own, and what waits in it too long expires
 
@@ -33,8 +34,7 @@ class Record(NamedTuple):
 
 def iso(milliseconds: int) -> str:
     """ISO-8601 UTC with milliseconds and Z, the one form that Flink's JSON format reads."""
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    return (_EPOCH + timedelta(milliseconds=milliseconds)).isoformat(timespec="milliseconds") + "Z"
 
 
 def milliseconds(text: str) -> int:

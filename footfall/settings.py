@@ -55,6 +55,11 @@ class Settings:
     def flink_rest(self) -> str:
         return self.values["FLINK_REST_ADDRESS"]
 
+    @property
+    def collector_url(self) -> str:
+        """Where pages reach the collector."""
+        return self.values["COLLECTOR_URL"].rstrip("/")
+
     def port(self, name: str) -> int:
         return int(self.values[name])
 
@@ -79,4 +84,4 @@ def load_settings() -> Settings:
     return Settings(home=home, values=values)
 
 
-SECRET_NAMES = frozenset(f"POSTGRES_{role}_PASSWORD" for role in ("ADMIN", "OWNER", "WRITER", "READER"))
+SECRET_NAMES = frozenset(f"POSTGRES_{role}_PASSWORD" for role in ("ADMIN", "OWNER", "WRITER", "READER", "COLLECTOR"))

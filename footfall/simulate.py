@@ -1,14 +1,19 @@
-"""`footfall simulate`: believable visitors into the topic, first as history and then live."""
+"""`footfall simulate`: believable visitors, first as history and then live, into the topic or through the collector."""
 
 from __future__ import annotations
 
+import base64
+import json
 import time
-from collections.abc import Callable
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
+from footfall.errors import FootfallError
 from footfall.events import Sender, refuse_behind, sender
 from footfall.settings import Settings
-from footfall.visitors import arrivals, heartbeat
+from footfall.visitors import Arrival, arrivals, heartbeat
 
 HEARTBEAT_SECONDS = 5
 
@@ -46,20 +51,86 @@ def live(
     progress: Callable[[int], None] = lambda count: None,
 ) -> int:
     """Write rate events a second, each at its time, with a heartbeat to every partition; returns the count."""
-    start = datetime.now(UTC)
-    end = start + duration if duration else None
-    next_beat = start
+    next_beat = datetime.now(UTC)
     with sender(settings, linger_ms=5) as topic:
-        for arrival in arrivals(seed=seed, site=site, start=start, end=end, events_per_second=rate):
-            while (wait := (arrival.time - datetime.now(UTC)).total_seconds()) > 0:
-                time.sleep(min(wait, 0.2))
-                now = datetime.now(UTC)
-                if now >= next_beat:
-                    _beat(topic, site, now)
-                    next_beat = now + timedelta(seconds=HEARTBEAT_SECONDS)
+
+        def beat() -> None:
+            nonlocal next_beat
+            if (now := datetime.now(UTC)) >= next_beat:
+                _beat(topic, site, now)
+                next_beat = now + timedelta(seconds=HEARTBEAT_SECONDS)
+
+        for arrival in _in_time(seed, site, rate, duration, beat):
             topic.send(arrival.key, arrival.value)
             progress(topic.sent)
         return topic.sent
+
+
+def live_over_http(
+    url: str,
+    write_key: str,
+    *,
+    seed: int,
+    site: str,
+    rate: float,
+    duration: timedelta | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+) -> int:
+    """Send rate events a second to the collector at url, each at its time; returns how many it took.
+
+    An answer that says to try again is obeyed. Raises FootfallError where no collector answers for a minute.
+    """
+    taken = 0
+    for arrival in _in_time(seed, site, rate, duration):
+        taken += _post(f"{url}/v1/batch", write_key, _call(arrival.value))
+        progress(taken)
+    return taken
+
+
+def _call(value: bytes) -> bytes:
+    """What an SDK would have sent for this record: a batch of one, without what the collector stamps."""
+    try:
+        event = json.loads(value)
+        sent = event.pop("sentAt", None)
+        for stamped in ("receivedAt", "site"):
+            event.pop(stamped, None)
+        return json.dumps({"batch": [event], "sentAt": sent}).encode()
+    except (ValueError, AttributeError):
+        return value  # a broken record stays as it is
+
+
+def _post(url: str, write_key: str, body: bytes) -> bool:
+    """Whether the collector took it."""
+    authorization = "Basic " + base64.b64encode(f"{write_key}:".encode()).decode()
+    headers = {"Authorization": authorization, "Content-Type": "application/json"}
+    request = urllib.request.Request(url, body, headers)  # noqa: S310 - the collector's own address
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30):  # noqa: S310
+                return True
+        except urllib.error.HTTPError as error:
+            if error.code not in (429, 503):
+                return False
+            reason, wait = str(error), float(error.headers.get("Retry-After", 1))
+        except OSError as error:
+            reason, wait = str(error), 1.0
+        if time.monotonic() > deadline:
+            raise FootfallError(f"the collector at {url} takes no events: {reason}; see `footfall status`")
+        time.sleep(wait)
+
+
+def _in_time(
+    seed: int, site: str, rate: float, duration: timedelta | None, meanwhile: Callable[[], None] = lambda: None
+) -> Iterator[Arrival]:
+    """What arrives, each at its time; meanwhile is called several times a second while there is time."""
+    start = datetime.now(UTC)
+    end = start + duration if duration else None
+    for arrival in arrivals(seed=seed, site=site, start=start, end=end, events_per_second=rate):
+        while (wait := (arrival.time - datetime.now(UTC)).total_seconds()) > 0:
+            time.sleep(min(wait, 0.2))
+            meanwhile()
+        yield arrival
 
 
 def _beat(topic: Sender, site: str, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shutil
 import socket
@@ -32,6 +33,21 @@ class Postgres:
     def conninfo(self, role: str, dbname: str = "postgres") -> str:
         return make_conninfo(host="127.0.0.1", port=self.port, user=role, password=self.passwords[role], dbname=dbname)
 
+    def start(self) -> None:
+        server.start(self.directory, self.port, self.passwords["postgres"], self.log)
+
+    def stop(self) -> None:
+        server.stop(self.directory)
+
+    @contextlib.contextmanager
+    def away(self) -> Iterator[None]:
+        """Stopped for as long as the block lasts."""
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
+
 
 def free_port() -> int:
     """A TCP port of loopback that nothing listens on."""
@@ -48,18 +64,32 @@ def open_folder() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+@contextlib.contextmanager
+def running_postgres() -> Iterator[Postgres]:
     """A server on a free port, without roles and tables of Footfall."""
     folder = open_folder()
     passwords = {role: f"secret of {role} %/?'\\" for role in ("postgres", *database.ROLE_SETTINGS)}
     running = Postgres(folder / "data", free_port(), folder / "postgres.log", passwords)
     try:
-        server.start(running.directory, running.port, passwords["postgres"], running.log)
+        running.start()
         yield running
     finally:
-        server.stop(running.directory)
+        running.stop()
         shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """One server for all tests that leave it running."""
+    with running_postgres() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[Postgres]:
+    """A server for the tests of a module that stop or kill it, and start it again."""
+    with running_postgres() as running:
+        yield running
 
 
 class Tables:
@@ -69,6 +99,7 @@ class Tables:
         self.owner = server.conninfo(database.OWNER, name)
         self.writer = server.conninfo(database.WRITER, name)
         self.reader = server.conninfo(database.READER, name)
+        self.collector = server.conninfo(database.COLLECTOR, name)
 
     def run(self, role: str, query: str, *values: object) -> list[tuple[object, ...]]:
         with psycopg.connect(role, autocommit=True) as connection:
@@ -107,6 +138,12 @@ def database_with_tables(server: Postgres) -> Iterator[Tables]:
     yield made
     with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def own_tables(own_postgres: Postgres) -> Iterator[Tables]:
+    """A database of its own for each test, on the server that may be stopped."""
+    yield from database_with_tables(own_postgres)
 
 
 @pytest.fixture

@@ -41,19 +41,40 @@ def test_bootstrapping_again_sets_the_new_passwords(postgres: Postgres, tables: 
     assert tables.run(tables.reader, "SELECT 1") == [(1,)]
 
 
+def test_a_stack_from_before_the_collector_gets_its_role_and_tables_at_the_next_up(
+    own_postgres: Postgres, own_tables: Tables
+) -> None:
+    name = str(own_tables.run(own_tables.owner, "SELECT current_database()")[0][0])
+    down(own_tables, 1)
+    own_tables.run(own_postgres.conninfo("postgres", name), "DROP OWNED BY footfall_collector")
+    own_tables.run(own_postgres.conninfo("postgres"), "DROP ROLE footfall_collector")
+    with pytest.raises(DatabaseError, match=r"no role footfall_collector: .*POSTGRES_COLLECTOR_PASSWORD") as raised:
+        migrate(own_tables.owner)
+    assert "\n" not in str(raised.value)
+    bootstrap(own_postgres.conninfo("postgres"), own_postgres.passwords, name)
+    assert migrate(own_tables.owner) == ["0006_sites.sql"]
+    assert own_tables.run(own_tables.collector, "SELECT site FROM sites") == []
+
+
 def test_migrations_go_down_to_nothing_and_up_again(tables: Tables) -> None:
     maintain(tables.owner, NOW)
+    count = len(list(database.MIGRATIONS.glob("*.sql")))
+    down(tables, count)
+    left = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+    assert tables.run(tables.owner, left) == [("schema_migrations",)]
+    assert tables.run(tables.owner, "SELECT 1 FROM pg_proc WHERE pronamespace = 'public'::regnamespace") == []
+    assert len(migrate(tables.owner)) == count
+    tables.upsert_page_views("2026-11-24 12:00Z")
+
+
+def down(tables: Tables, count: int) -> None:
+    """Take the last migrations back."""
     url, _ = database._url(tables.owner)
-    for _ in range(5):
+    for _ in range(count):
         subprocess.run(
             [database._dbmate(), "--migrations-dir", str(database.MIGRATIONS), "--no-dump-schema", "down"],
             env={**os.environ, "DATABASE_URL": url}, check=True, capture_output=True,
         )  # fmt: skip
-    left = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
-    assert tables.run(tables.owner, left) == [("schema_migrations",)]
-    assert tables.run(tables.owner, "SELECT 1 FROM pg_proc WHERE pronamespace = 'public'::regnamespace") == []
-    assert len(migrate(tables.owner)) == 5
-    tables.upsert_page_views("2026-11-24 12:00Z")
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -102,8 +123,8 @@ def names(tables: Tables, where: str, *values: object) -> list[str]:
     return [str(row[0]) for row in tables.run(tables.owner, f"SELECT attname FROM {where}", *values)]
 
 
-@pytest.mark.parametrize("role", ["writer", "reader"])
-def test_the_writer_and_the_reader_may_do_nothing_else(untouched: Tables, role: str) -> None:
+@pytest.mark.parametrize("role", ["writer", "reader", "collector"])
+def test_the_writer_the_reader_and_the_collector_may_do_nothing_else(untouched: Tables, role: str) -> None:
     address = make_conninfo(getattr(untouched, role), options="-c default_transaction_read_only=off")
     for forbidden in (
         "DELETE FROM sessions",
@@ -184,6 +205,18 @@ def test_a_keep_shorter_than_last_month_makes_no_month_that_it_would_drop_again(
     tables.run(tables.owner, "UPDATE retention SET keep = '10 days' WHERE table_name = 'sessions'")
     assert "made sessions_2026_10" not in maintain(tables.owner, NOW)
     assert maintain(tables.owner, NOW) == []
+
+
+def test_a_salt_of_a_day_that_is_over_goes_where_no_collector_is_at_work(tables: Tables) -> None:
+    maintain(tables.owner, NOW)
+    for day in ("2026-11-22", "2026-11-23", "2026-11-24", "2026-11-25"):
+        tables.run(tables.collector, "INSERT INTO visitor_salts VALUES (%s, %s)", day, bytes(32))
+    assert maintain(tables.owner, NOW) == ["deleted 2 salts of days that are over"]
+    assert maintain(tables.owner, NOW) == []
+    assert tables.run(tables.owner, "SELECT day::text FROM visitor_salts ORDER BY 1") == [
+        ("2026-11-24",),
+        ("2026-11-25",),
+    ]
 
 
 def test_a_retention_row_for_no_table_is_pointed_out(tables: Tables) -> None:

@@ -1,4 +1,4 @@
-"""All of the embedded stack: Kafka, Postgres and Flink on loopback, or those of your own."""
+"""All of the embedded stack: Kafka, Postgres, Flink and the collector on loopback, or those of your own."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from typing import NamedTuple
 from footfall import database
 from footfall.errors import FootfallError
 from footfall.settings import SECRET_NAMES, Settings, load_settings
-from footfall.stack import flink, kafka, postgres, processes
+from footfall.stack import collector, flink, kafka, postgres, processes
 from footfall.stack.java import ensure_jars, java
 
 KAFKA, POSTGRES, FLINK = "KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_HOST", "FLINK_REST_ADDRESS"
+COLLECTOR = "COLLECTOR_URL"
 Say = Callable[[str], None]
 
 
@@ -52,6 +53,9 @@ def up(settings: Settings, say: Say) -> Settings:
             flink.start(settings)
         elif not flink.answers(settings):
             flink.rest(settings, "/overview")  # says what is wrong
+        if not settings.is_yours(COLLECTOR):
+            say(f"the collector on {settings.collector_url}")
+            collector.start(settings)
     return settings
 
 
@@ -59,7 +63,8 @@ def down(settings: Settings, say: Say) -> list[str]:
     """Stop what `up` started, jobs included; data stay. Returns the names of what was stopped."""
     stopped = []
     with _lock(settings):
-        for name, stop in (("Flink", flink.stop), ("Kafka", kafka.stop), ("Postgres", _stop_postgres)):
+        parts = [("the collector", collector.stop), ("Flink", flink.stop), ("Kafka", kafka.stop)]
+        for name, stop in (*parts, ("Postgres", _stop_postgres)):
             say(name)
             if stop(settings):
                 stopped.append(name)
@@ -86,6 +91,7 @@ def status(settings: Settings) -> list[Part]:
             database.answers(settings),
         ),
         Part("Flink", settings.flink_rest, settings.is_yours(FLINK), flink.answers(settings)),
+        Part("Collector", settings.collector_url, settings.is_yours(COLLECTOR), collector.answers(settings)),
     ]  # fmt: skip
 
 

@@ -52,10 +52,8 @@ def start(settings: Settings) -> psutil.Process:
     ]  # fmt: skip
     if not (data / "meta.properties").exists():
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        done = subprocess.run(
-            [*base, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config), "--ignore-formatted"],
-            capture_output=True, text=True,
-        )  # fmt: skip
+        command = [*base, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(config)]
+        done = subprocess.run([*command, "--ignore-formatted"], capture_output=True, text=True)
         if done.returncode:
             raise FootfallError(f"Kafka could not format {data}: {(done.stderr or done.stdout).strip()[-300:]}")
     process = processes.start("Kafka", [*base, "kafka.Kafka", str(config)], os.environ, pid_file(settings), log)

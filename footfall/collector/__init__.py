@@ -1,0 +1,1 @@
+"""The collector: events over HTTP, checked, protected and stamped, into the topic."""

@@ -1,0 +1,303 @@
+"""The collector's HTTP API: Segment's HTTP Tracking API, and what browsers, probes and Prometheus ask for besides."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter, time
+from typing import Any
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from footfall.collector import metrics
+from footfall.collector.bodies import BadBody, read
+from footfall.collector.broker import Broker, Unavailable
+from footfall.collector.intake import Sender, Taken, take
+from footfall.collector.openapi import DOCUMENT
+from footfall.collector.rates import Rates
+from footfall.collector.salts import Salts
+from footfall.collector.segment import EVENT_BYTES, ROUTES, Batch, Invalid, read_batch
+from footfall.collector.sites import Site, SiteCache
+
+SCRIPT = Path(__file__).parent / "web" / "footfall.js"
+PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # a transparent GIF, one dot
+BROKER_MISSED_SECONDS = 20
+RETRY_SECONDS = "2"
+ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "authorization, content-encoding, content-type, x-write-key",
+    "Access-Control-Max-Age": "86400",
+    "Vary": "Origin",
+}
+log = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """The request is answered with this status and reason, and nothing of it is kept."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the answers are made with. per_address: requests a second of one address, 0 for any number."""
+
+    sites: SiteCache
+    salts: Salts
+    broker: Broker
+    rates: Rates
+    per_address: int
+
+
+def create(parts: Parts) -> Starlette:
+    """The ASGI application; parts are started and stopped with it."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        with parts.sites, parts.salts:
+            async with parts.broker:
+                yield
+
+    api = _Api(parts)
+    script = SCRIPT.read_bytes()
+    # Routes are tried in their order: those of SDKs come first.
+    routes = [Route(path, api.tracked(api.batch), methods=["POST"]) for path in ("/v1/batch", "/v1/b", "/v1/import")]
+    routes += [Route(path, api.tracked(api.call), methods=["POST"]) for path in ROUTES]
+    routes += [
+        Route("/v1/pixel.gif", api.tracked(api.pixel), methods=["GET"]),
+        Route("/v1/m", api.tracked(api.sdk_metrics), methods=["POST"]),
+        Route("/v1/projects/{key}/settings", api.tracked(api.sdk_settings), methods=["GET"]),
+        Route("/footfall.js", _constant(script, "text/javascript; charset=utf-8", cached=True)),
+        Route("/openapi.json", _constant(DOCUMENT, "application/json")),
+        Route("/health", _constant(b'{"status":"up"}', "application/json")),
+        Route("/ready", api.ready),
+        Route("/metrics", api.metrics),
+    ]
+    routes += [Route(route.path, api.preflight, methods=["OPTIONS"]) for route in routes if route.path[:4] == "/v1/"]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class _Api:
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+
+    def tracked(self, handler: Handler) -> Handler:
+        """Count and time a handler, and turn what it refuses into an answer with a reason."""
+
+        async def answer(request: Request) -> Response:
+            started = perf_counter()
+            try:
+                if not self.parts.rates.allows("address", _address(request), self.parts.per_address):
+                    raise Refused(429, "too many requests of this address")
+                response = await handler(request)
+            except (Refused, BadBody) as error:
+                response = _json({"success": False, "reason": str(error)}, error.status)
+                if error.status in (429, 503):
+                    response.headers["Retry-After"] = RETRY_SECONDS
+            origin = request.headers.get("origin")
+            if origin and "access-control-allow-origin" not in response.headers and self._known(origin):
+                response.headers["Access-Control-Allow-Origin"] = origin  # so that a page's own script sees the reason
+                response.headers["Vary"] = "Origin"
+            metrics.REQUESTS.labels(request.scope["route"].path, str(response.status_code)).inc()
+            metrics.SECONDS.observe(perf_counter() - started)
+            return response
+
+        return answer
+
+    async def call(self, request: Request) -> Response:
+        """One event, of the route's type."""
+        key = _header_key(request)
+        body = await read(request, EVENT_BYTES + 1)
+        if key is None:
+            key = _key_in(body)
+        site = self._site(request, key)
+        return await self._take(request, site, [body], ROUTES[request.scope["path"]], None)
+
+    async def batch(self, request: Request) -> Response:
+        """Several events, each with its type."""
+        key = _header_key(request)
+        body = await read(request)
+        try:
+            batch = read_batch(body)
+        except Invalid as error:
+            raise Refused(400, str(error)) from None
+        site = self._site(request, key or batch.writeKey)
+        return await self._take(request, site, [bytes(call) for call in batch.batch], None, batch)
+
+    async def pixel(self, request: Request) -> Response:
+        """One event of a page or a mail without scripts; always an image, since nobody would read a reason."""
+        try:
+            query = dict(request.query_params)
+            event = _pixel_event(query, request.headers.get("referer", ""))
+            key = query.get("writeKey") or query.get("key") or event.get("writeKey")
+            site = self._site(request, key if isinstance(key, str) else None)
+            await self._take(request, site, [msgspec.json.encode(event)], event.get("type"), None, from_browser=True)
+        except Refused as error:
+            return Response(PIXEL, error.status, {"Cache-Control": "no-store"}, "image/gif")
+        return Response(PIXEL, 200, {"Cache-Control": "no-store"}, "image/gif")
+
+    async def sdk_metrics(self, request: Request) -> Response:
+        """Segment's SDKs report on themselves: read to its end, not kept."""
+        await read(request)
+        return _json({"success": True})
+
+    async def sdk_settings(self, request: Request) -> Response:
+        """What analytics.js asks for first: where to send to, and that there are no other destinations."""
+        key = request.path_params["key"]
+        if not self.parts.sites.ready:
+            raise Refused(503, "the sites are not known yet")
+        if self.parts.sites.find(key) is None:
+            raise Refused(404, "no site has this write key")
+        host = request.headers.get("host", "")
+        destination = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": request.url.scheme}
+        return _json(
+            {"integrations": {"Segment.io": destination}, "plan": {}, "enabledMiddleware": {}}, 200, ANY_ORIGIN
+        )
+
+    async def preflight(self, request: Request) -> Response:
+        """A preflight carries no write key: what any site allows may ask; the call itself is judged by its own site."""
+        origin = request.headers.get("origin", "")
+        if not self._known(origin):
+            return Response(status_code=403)
+        return Response(status_code=204, headers={"Access-Control-Allow-Origin": origin, **PREFLIGHT})
+
+    async def ready(self, _request: Request) -> Response:
+        """Whether a load balancer should send requests here."""
+        reasons = []
+        if not self.parts.sites.ready:
+            reasons.append("the sites were not read yet: is Postgres there?")
+        if time() - self.parts.broker.reachable_at > BROKER_MISSED_SECONDS:
+            reasons.append("the broker did not answer lately: is Kafka there, and its topic?")
+        if self.parts.broker.is_full:
+            reasons.append("too much waits for the broker")
+        return _json({"ready": not reasons, "reasons": reasons}, 503 if reasons else 200)
+
+    async def metrics(self, _request: Request) -> Response:
+        metrics.WAITING.set(self.parts.broker.waiting_records)
+        metrics.REACHABLE.set(self.parts.broker.reachable_at)
+        content, type_ = metrics.exposition()
+        return Response(content, media_type=type_)
+
+    def _known(self, origin: str) -> bool:
+        return self.parts.sites.origin_known(origin)
+
+    def _site(self, request: Request, key: str | None) -> Site:
+        """The site that a request is for, where it may write to it. Raises Refused."""
+        if not self.parts.sites.ready:
+            raise Refused(503, "the sites are not known yet")
+        if not key:
+            raise Refused(401, "no write key: send it as the user of Basic authorization, or as writeKey in the body")
+        site = self.parts.sites.find(key)
+        if site is None:
+            raise Refused(401, "no site has this write key")
+        origin = request.headers.get("origin")
+        if origin is not None and "*" not in site.origins and origin.lower() not in site.origins:
+            raise Refused(403, f"pages of {origin[:100]} may not send to this site: `footfall site set` adds origins")
+        if not self.parts.rates.allows("key", key, site.requests_per_second):
+            raise Refused(429, "too many requests with this write key")
+        return site
+
+    async def _take(
+        self, request: Request, site: Site, calls: list[bytes], type_: str | None, batch: Batch | None,
+        from_browser: bool = False,
+    ) -> Response:  # fmt: skip
+        headers = request.headers
+        sender = Sender(
+            address=_address(request), agent=headers.get("user-agent", ""),
+            from_browser=from_browser or "origin" in headers,
+            opted_out=headers.get("sec-gpc") == "1" or headers.get("dnt") == "1",
+        )  # fmt: skip
+        taken = take(site, self.parts.salts, sender, calls, type_, batch)
+        try:
+            await self.parts.broker.send(taken.records)
+        except Unavailable:
+            raise Refused(503, "Kafka has not taken it in time: send it again") from None
+        _count(site.name, taken)
+        if taken.rejections and not taken.accepted and not taken.not_kept:
+            reason = taken.rejections[0].reason
+            return _json({"success": False, "reason": reason, "rejected": taken.rejections}, 400)
+        return _json({"success": True, "rejected": taken.rejections} if taken.rejections else {"success": True})
+
+
+def _count(site: str, taken: Taken) -> None:
+    counts = {"accepted": taken.accepted, "rejected": len(taken.rejections), "not_kept": taken.not_kept}
+    for outcome, count in counts.items():
+        if count:
+            metrics.EVENTS.labels(site, outcome).inc(count)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _header_key(request: Request) -> str | None:
+    """The write key of the Authorization header, as Segment's libraries send it, or of X-Write-Key."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[0] or None
+        except (binascii.Error, UnicodeDecodeError):
+            raise Refused(401, "the Basic authorization can't be read: it is base64 of WRITE_KEY:") from None
+    if scheme.lower() == "bearer":
+        return value.strip() or None
+    return request.headers.get("x-write-key")
+
+
+class _Keyed(msgspec.Struct):
+    writeKey: Any = None
+
+
+_KEYED = msgspec.json.Decoder(_Keyed)
+
+
+def _key_in(body: bytes) -> str | None:
+    try:
+        key = _KEYED.decode(body).writeKey
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(400, f"the body is no JSON object with a writeKey: {error}") from None
+    return key if isinstance(key, str) else None
+
+
+def _pixel_event(query: dict[str, str], referer: str) -> dict[str, Any]:
+    """The event of a pixel: data is the whole event, base64 of JSON; or it is told by single parameters."""
+    if data := query.get("data"):
+        try:
+            padded = data.replace("-", "+").replace("_", "/") + "=" * (-len(data) % 4)
+            event = msgspec.json.decode(base64.b64decode(padded, validate=True), type=dict[str, Any])
+        except (ValueError, msgspec.MsgspecError, RecursionError):
+            raise Refused(400, "data is no base64 of a JSON object") from None
+        event.setdefault("type", "page")
+        return event
+    url = query.get("url") or referer
+    event = {name: query[name] for name in ("userId", "anonymousId", "messageId", "event", "name") if name in query}
+    event["type"] = "track" if "event" in query else "page"
+    event["context"] = {"page": {"url": url, "referrer": query.get("referrer", ""), "title": query.get("title", "")}}
+    return event
+
+
+def _constant(content: bytes, media_type: str, cached: bool = False) -> Handler:
+    headers = {**ANY_ORIGIN, "Cache-Control": "public, max-age=3600" if cached else "no-cache"}
+
+    async def answer(_request: Request) -> Response:
+        return Response(content, headers=headers, media_type=media_type)
+
+    return answer
+
+
+def _json(content: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(content), status, headers, "application/json")

@@ -1,0 +1,92 @@
+"""The times and the id that an event gets at the door."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import msgspec
+
+from footfall.collector.segment import Invalid
+from footfall.events import iso, milliseconds
+
+# A clock that is off by less is not told from a slow network, and a correction that follows the network would reorder
+# the events of one device: it is made in steps of this size, upwards, so that no corrected event becomes late by it.
+CLOCK_STEP_MS = 5 * 60_000
+NO_SKEW_MS = CLOCK_STEP_MS
+
+
+def stamp(event: dict[str, Any], received_ms: int, batch_sent_at: str | None = None) -> None:
+    """Write the four times into an event, ISO-8601 UTC with milliseconds and Z.
+
+    timestamp = originalTimestamp + what the sender's clock lags behind ours (receivedAt - sentAt), as in Segment's
+    formula; but corrected only when it is off by more than five minutes, and then in steps of five minutes. received_ms
+    is Unix time in ms. Raises Invalid for a time that can't be read.
+    """
+    original = _time(event, "originalTimestamp" if "originalTimestamp" in event else "timestamp")
+    if "sentAt" not in event and batch_sent_at is not None:
+        event["sentAt"] = batch_sent_at
+    sent = _time(event, "sentAt")
+    received = _Time(received_ms, _iso(received_ms))
+    original = original or sent or received
+    event["originalTimestamp"] = event["timestamp"] = original.text
+    event["receivedAt"] = received.text
+    if sent is None:
+        return
+    event["sentAt"] = sent.text
+    if correction := clock_correction(received_ms - sent.ms):
+        if original.ms + correction < 0:
+            raise Invalid("timestamp lies before 1970")
+        event["timestamp"] = iso(original.ms + correction)
+
+
+def clock_correction(skew_ms: int) -> int:
+    """What to add to the times of a device whose clock lags skew_ms behind ours (negative: it is ahead), in ms."""
+    if abs(skew_ms) <= NO_SKEW_MS:
+        return 0
+    return -(-skew_ms // CLOCK_STEP_MS) * CLOCK_STEP_MS
+
+
+def ensure_message_id(event: dict[str, Any]) -> None:
+    """Give an event without messageId a hash of what it says, so that the same event sent again is a copy.
+
+    When it was sent is no part of it, unless that is the only time it tells: two of the same kind are then two.
+    """
+    if "messageId" not in event:
+        content = event
+        if "timestamp" in event or "originalTimestamp" in event:
+            content = {name: value for name, value in event.items() if name != "sentAt"}
+        text = msgspec.json.encode(content, order="deterministic")
+        event["messageId"] = f"hash-{blake2b(text, digest_size=16).hexdigest()}"
+
+
+def key(event: dict[str, Any]) -> bytes:
+    """The key of the record: one visitor stays in one partition."""
+    return f"{event['site']}:{event.get('anonymousId') or event.get('userId')}".encode()
+
+
+class _Time(NamedTuple):
+    """Unix time in ms, and the same as Flink reads it."""
+
+    ms: int
+    text: str
+
+
+def _time(event: dict[str, Any], field: str) -> _Time | None:
+    text = event.get(field)
+    if text is None:
+        return None
+    try:
+        return _read(text)
+    except (ValueError, OverflowError):
+        raise Invalid(f"{field} is not ISO-8601, such as 2026-01-31T23:59:59.999Z") from None
+
+
+@lru_cache(maxsize=1024)  # the events of a batch have few different times
+def _read(text: str) -> _Time:
+    ms = milliseconds(text)
+    return _Time(ms, iso(ms))
+
+
+_iso = lru_cache(maxsize=16)(iso)

@@ -1,0 +1,244 @@
+"""Sites that the collector takes events for: site add, set, list, keys, rotate, remove."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from html import escape
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from footfall import database, sites
+from footfall.collector.consent import Consent
+from footfall.commands.common import Duration, out
+from footfall.settings import Settings, load_settings
+
+Command = Callable[..., Any]
+
+
+class Overlap(Duration):
+    """A length of time, or 0."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        try:
+            return super().convert("0s" if value == "0" else value, param, ctx)
+        except OverflowError:
+            self.fail(f"{value!r} is too long", param, ctx)
+
+
+def options_of_a_site(command: Command) -> Command:
+    """What `add` and `set` have in common. A list that is given replaces the one before; '' alone makes it empty."""
+    for option in reversed(
+        (
+            click.option(
+                "--origin", "origins", multiple=True, metavar="ORIGIN",
+                help="Whose pages may send, such as https://shop.example; * for any. May be repeated.",
+            ),
+            click.option("--timezone", metavar="ZONE", help="Zone of its days, such as Europe/Berlin."),
+            click.option("--goal", "goals", multiple=True, metavar="EVENT", help="A conversion. May be repeated."),
+            click.option(
+                "--consent", type=click.Choice([str(consent) for consent in Consent]),
+                help="What to keep of an event that says nothing of consent.",
+            ),
+            click.option(
+                "--deny", "denied_fields", multiple=True, metavar="FIELD",
+                help="A field that is never kept, on top of those that no site keeps. May be repeated.",
+            ),
+            click.option(
+                "--requests-per-second", type=click.IntRange(0), metavar="N",
+                help="For each write key; 0 for any number.",
+            ),
+        )
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+name_argument = click.argument("name", metavar="NAME")
+
+
+@click.group()
+def site() -> None:
+    """Sites and their write keys; the collector follows a change within seconds."""
+
+
+@site.command()
+@name_argument
+@options_of_a_site
+@json_option
+def add(name: str, as_json: bool, **given: Any) -> None:
+    """Add a site, and print its write key and what to paste into its pages.
+
+    What is not given: no page may send (servers may), days in UTC, full consent, 1000 requests a second with each key.
+    """
+    settings = load_settings()
+    with _usage():
+        write_key = sites.add(database.owner(settings), name, _options(**given))
+    if as_json:
+        _print_key_as_json(settings, name, write_key)
+        return
+    added = next(listed for listed in sites.list_sites(database.owner(settings)) if listed.site == name)
+    out.print(f"site {name} is there", markup=False)
+    _print_site(added)
+    _print_key(settings, write_key)
+    if not added.origins:
+        out.print(f"\nno page may send yet, servers may: footfall site set {name} --origin https://…", markup=False)
+
+
+@site.command("set")
+@name_argument
+@options_of_a_site
+def set_(name: str, **given: Any) -> None:
+    """Change a site. What is not given stays; a list replaces the one before, and '' alone makes it empty."""
+    owner = database.owner(load_settings())
+    with _usage():
+        sites.change(owner, name, _options(**given))
+    out.print(f"site {name} is now", markup=False)
+    _print_site(next(listed for listed in sites.list_sites(owner) if listed.site == name))
+
+
+@site.command("list")
+@json_option
+def list_(as_json: bool) -> None:
+    """List the sites."""
+    found = sites.list_sites(database.owner(load_settings()))
+    if as_json:
+        _print_json([asdict(listed) for listed in found])
+        return
+    if not found:
+        out.print("no sites yet: footfall site add shop --origin https://shop.example --timezone Europe/Berlin")
+        return
+    table = Table("site", "pages of", "time zone", "consent", "goals", "keys", box=None, pad_edge=False)
+    for listed in found:
+        table.add_row(
+            Text(listed.site), Text(_several(listed.origins)), listed.timezone, listed.default_consent,
+            Text(_several(listed.goals)), str(listed.key_count),
+        )  # fmt: skip
+    out.print(table)
+
+
+@site.command()
+@name_argument
+@json_option
+def keys(name: str, as_json: bool) -> None:
+    """List the write keys of a site, the newest first."""
+    found = sites.keys(database.owner(load_settings()), name)
+    if as_json:
+        _print_json([asdict(key) for key in found])
+        return
+    table = Table("write key", "made (UTC)", "counts", box=None, pad_edge=False)
+    for key in found:
+        ends = "for ever" if key.expires_at is None else f"until {_moment(key.expires_at)}"
+        table.add_row(key.write_key, _moment(key.created_at), ends if key.is_valid else Text("no more", style="dim"))
+    out.print(table)
+
+
+@site.command()
+@name_argument
+@click.option("--overlap", type=Overlap(), default="7d", show_default=True, help="How long others still count; or 0.")
+@json_option
+def rotate(name: str, overlap: timedelta, as_json: bool) -> None:
+    """Make a new write key. The others of the site go on to count for a while, then end."""
+    settings = load_settings()
+    with _usage():
+        write_key = sites.rotate(database.owner(settings), name, overlap)
+    if as_json:
+        _print_key_as_json(settings, name, write_key)
+        return
+    end = f"end by {_moment(datetime.now(UTC) + overlap)} UTC" if overlap else "have ended"
+    out.print(f"site {name} has a new write key; those before it {end}", markup=False)
+    _print_key(settings, write_key)
+
+
+@site.command()
+@name_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(name: str, yes: bool) -> None:
+    """Remove a site and its write keys, after asking. Its rows in the tables stay."""
+    owner = database.owner(load_settings())
+    count = len(sites.keys(owner, name))
+    if not yes:
+        what = f"Remove site {name}, its {count} write key{'s' * (count != 1)} and the key of its pseudonyms for good?"
+        click.confirm(what, abort=True)
+    sites.remove(owner, name)
+    out.print(f"site {name} is removed", markup=False)
+
+
+def _options(
+    origins: Sequence[str], timezone: str | None, goals: Sequence[str], consent: str | None,
+    denied_fields: Sequence[str], requests_per_second: int | None,
+) -> sites.Options:  # fmt: skip
+    def given(values: Sequence[str]) -> Sequence[str] | None:
+        return () if values == ("",) else values or None
+
+    return sites.Options(
+        origins=given(origins),
+        timezone=timezone,
+        goals=given(goals),
+        default_consent=Consent(consent) if consent else None,
+        denied_fields=given(denied_fields),
+        requests_per_second=requests_per_second,
+    )
+
+
+@contextlib.contextmanager
+def _usage() -> Iterator[None]:
+    """What can't be done with these arguments is a misuse."""
+    try:
+        yield
+    except sites.Unfit as error:
+        raise click.UsageError(str(error)) from None
+
+
+def _print_site(listed: sites.ListedSite) -> None:
+    rate = f"{listed.requests_per_second:,} a second with each key" if listed.requests_per_second else "any number"
+    lines = {
+        "pages of": _several(listed.origins),
+        "time zone": listed.timezone,
+        "goals": _several(listed.goals),
+        "consent": f"{listed.default_consent}, where an event says nothing of it",
+        "denied": _several(listed.denied_fields),
+        "requests": rate,
+    }
+    for label, line in lines.items():
+        if line != "-" or label == "pages of":
+            out.print(f"  {label:<10} {line}", markup=False)
+
+
+def _print_key(settings: Settings, write_key: str) -> None:
+    out.print(f"  write key  {write_key}\n\ninto the <head> of every page:", markup=False)
+    out.print(_snippet(settings, write_key), markup=False)
+
+
+def _print_key_as_json(settings: Settings, name: str, write_key: str) -> None:
+    _print_json({"site": name, "write_key": write_key, "snippet": _snippet(settings, write_key)})
+
+
+def _snippet(settings: Settings, write_key: str) -> str:
+    return f'<script defer src="{escape(settings.collector_url)}/footfall.js" data-key="{write_key}"></script>'
+
+
+def _print_json(content: Any) -> None:
+    click.echo(json.dumps(content, indent=2, ensure_ascii=False, default=_moment_in_json))
+
+
+def _moment_in_json(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _moment(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def _several(values: Sequence[str]) -> str:
+    return ", ".join(values) or "-"
+
+
+COMMANDS = (site,)
