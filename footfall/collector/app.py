@@ -112,6 +112,7 @@ class _Api:
             origin = request.headers.get("origin")
             if origin and "access-control-allow-origin" not in response.headers and self._known(origin):
                 response.headers["Access-Control-Allow-Origin"] = origin  # so that a page's own script sees the reason
+                response.headers["Access-Control-Expose-Headers"] = "Retry-After"
                 response.headers["Vary"] = "Origin"
             metrics.REQUESTS.labels(request.scope["route"].path, str(response.status_code)).inc()
             metrics.SECONDS.observe(perf_counter() - started)

@@ -78,17 +78,19 @@ def add_site(settings: Settings, name: str, *options: str) -> str:
 
 @contextlib.contextmanager
 def collect(settings: Settings, write_key: str, *options: str, port: int | None = None) -> Iterator[Collector]:
-    """A collector on a port of its own, ready for events; it is asked to end with the block and must do so."""
+    """A collector on a port of its own, ready for events; it is asked to end with the block and must do so.
+
+    A test that kills it may put another in its place.
+    """
     port = port or free_port()
-    process = start(settings, port, *options)
+    scheme = "https" if "--certificate" in options else "http"
+    collector = Collector(settings, f"{scheme}://127.0.0.1:{port}", write_key, start(settings, port, *options))
     try:
-        scheme = "https" if "--certificate" in options else "http"
-        collector = Collector(settings, f"{scheme}://127.0.0.1:{port}", write_key, process)
         if scheme == "http":
             wait_for("a collector", lambda: is_ready(collector), 60)
         yield collector
     finally:
-        stop(process)
+        stop(collector.process)
 
 
 def start(settings: Settings, port: int, *options: str) -> subprocess.Popen[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -115,7 +116,8 @@ class Quiet(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body)
+        with contextlib.suppress(OSError):  # a page that ended does not read its answer
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from .browser import STUB, Arrived, Shop, Tabs, call, name, named, paths, properties
 from .helpers import wait_for
+from .recorder import Event
 
 pytest_plugins = ("e2e.browser_fixtures",)
 
@@ -211,7 +214,7 @@ def test_a_page_from_the_back_forward_cache_is_viewed_again(shop: Shop, page: An
 
 
 def test_a_prerendered_page_is_viewed_when_it_is_activated_and_not_before(
-    shop: Shop, tabs: Tabs, arrived: Arrived
+    shop: Shop, tabs: Tabs, arrived: Arrived, events: Callable[[], list[Event]]
 ) -> None:
     rules = '{"prerender": [{"source": "list", "urls": ["/next", "/never"], "eagerness": "immediate"}]}'
     there = "<script>if (document.prerendering) fetch('{}-is-there')</script>"
@@ -220,14 +223,19 @@ def test_a_prerendered_page_is_viewed_when_it_is_activated_and_not_before(
     go = "<script>fetch('/wait').then(() => { location.href = '/next'; })</script>"
     shop.add("/", f'<script type="speculationrules">{rules}</script>{go}')
     shop.site.held.add("/wait")
-    tabs.open(shop.url("/"))
-    wait_for("both pages to be prerendered", lambda: {"/next-is-there", "/never-is-there"} <= set(shop.site.asked))
-    before = arrived("page")
+    both = {"/next-is-there", "/never-is-there"}
+    for _ in range(4):  # Chromium passes over the rules of one page in ten
+        tab = tabs.open(shop.url("/"))
+        with contextlib.suppress(AssertionError):
+            wait_for("both pages to be prerendered", lambda: both <= set(shop.site.asked), 5)
+            break
+        tabs.close(tab)
+    assert both <= set(shop.site.asked)
+    assert set(paths(arrived("page"))) == {"/"}
     shop.site.release("/wait")
-    found = arrived("page", "page")
-    assert paths(before) == ["/"]
-    assert paths(found) == ["/", "/next"]
-    assert not named(found, "Never")
+    wait_for("the next page to be viewed", lambda: "/next" in paths(events()), 20)
+    assert [path for path in paths(events()) if path != "/"] == ["/next"]
+    assert not named(events(), "Never")
 
 
 def test_web_vitals_are_sent_once_and_say_how_slow_the_page_was(shop: Shop, page: Any, arrived: Arrived) -> None:

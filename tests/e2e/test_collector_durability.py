@@ -16,7 +16,7 @@ from footfall.http_load import drive, post
 from footfall.settings import Settings
 from footfall.stack import kafka
 
-from .collectors import Collector, add_site, basic, collect, is_ready, kill, start, stop, values
+from .collectors import Collector, add_site, basic, collect, is_ready, kill, start, values
 from .helpers import fresh_topic, wait_for
 
 pytestmark = pytest.mark.cluster
@@ -48,7 +48,6 @@ def test_every_acknowledged_event_is_in_the_topic(stack: Settings) -> None:
         for thread in threads:
             thread.join(300)
         assert not any(thread.is_alive() for thread in threads)
-        stop(second.process)
     assert len(acknowledged) == EVENTS // BATCH  # each batch was sent again until it was acknowledged
     found = Counter(json.loads(value).get("messageId") for value in values(topic))
     wanted = {f"{number}-{index}" for number in acknowledged for index in range(BATCH)}

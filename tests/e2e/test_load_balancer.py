@@ -19,7 +19,7 @@ from conftest import free_port
 from footfall.http_load import drive, post
 from footfall.settings import ROOT, Settings
 
-from .collectors import Collector, add_site, certificate, collect, kill, start, stop, values
+from .collectors import Collector, add_site, certificate, collect, kill, start, values
 from .conftest import listens
 from .helpers import fresh_topic, wait_for
 
@@ -74,7 +74,6 @@ def test_a_collector_killed_under_load_costs_nobody_an_event(stack: Settings, tm
             assert drive(url, [forged], connections=1, tls=tls).statuses == {403: 1}
             metrics = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
             assert drive(url, [metrics], connections=1, tls=tls).statuses == {404: 1}
-        stop(second.process)
     found = [json.loads(value) for value in values(topic)]
     ids = Counter(event["messageId"] for event in found if event["type"] == "page")
     assert set(ids) == {f"m{number}" for number in range(10_001)}

@@ -21,7 +21,7 @@ from footfall.settings import Settings
 from footfall.stack import kafka
 
 from .browsers import chromium
-from .collectors import Collector, add_site, collect, kill, start, stop
+from .collectors import Collector, add_site, collect, kill, start
 from .helpers import fresh_topic, wait_for
 
 pytestmark = pytest.mark.cluster
@@ -149,7 +149,6 @@ def test_a_collector_that_is_killed_and_started_again_loses_nothing(stack: Setti
             kill(collector.process)
             collector.process = start(topic, int(collector.url.rpartition(":")[2]))
         assert_all_there(settled(collector))
-        stop(collector.process)
 
 
 def test_a_proxy_that_drops_one_answer_in_ten_loses_nothing(stack: Settings, packages: None) -> None:

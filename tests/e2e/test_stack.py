@@ -112,7 +112,7 @@ def test_a_stack_that_is_not_up_is_told_so_in_one_line(second_home: dict[str, st
 
 def test_passwords_are_in_no_log_no_command_line_and_no_dry_run(stack: Settings) -> None:
     names = dict(line.split("=", 1) for line in stack.secrets_file.read_text().splitlines())
-    assert len(names) == 4
+    assert len(names) == 5
     assert stack.secrets_file.stat().st_mode & 0o777 == 0o600
     places = {str(path): path.read_bytes() for path in stack.logs.rglob("*") if path.is_file()}
     assert len(places) >= 4
