@@ -56,24 +56,25 @@ def test_a_collector_killed_under_load_costs_nobody_an_event(stack: Settings, tm
     topic = fresh_topic(stack)
     key = add_site(topic, "balanced", "--requests-per-second", "0")
     behind = ("--trusted-proxy", "127.0.0.1")
-    with collect(topic, key, *behind) as first, collect(topic, key, *behind) as second:
-        with haproxy(tmp_path, first, second) as (url, tls):
-            assert send(url, tls, key, range(1)) == {200: 1}
-            done: list[Counter[int]] = []
-            thread = threading.Thread(target=lambda: done.append(send(url, tls, key, range(1, 10_001))))
-            thread.start()
-            wait_for("part of the events", lambda: len(list(values(topic))) > 2000)
-            kill(second.process)
-            thread.join(120)
-            port = int(second.url.rpartition(":")[2])
-            second.process = start(topic, port, *behind)
-            assert done == [{200: 10_000}]
-            forged = post(
-                f"{url}/v1/page", b'{"userId":"forged"}', key, X_Forwarded_For="203.0.113.9", Origin="https://x"
-            )
-            assert drive(url, [forged], connections=1, tls=tls).statuses == {403: 1}
-            metrics = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
-            assert drive(url, [metrics], connections=1, tls=tls).statuses == {404: 1}
+    with (
+        collect(topic, key, *behind) as first,
+        collect(topic, key, *behind) as second,
+        haproxy(tmp_path, first, second) as (url, tls),
+    ):
+        assert send(url, tls, key, range(1)) == {200: 1}
+        done: list[Counter[int]] = []
+        thread = threading.Thread(target=lambda: done.append(send(url, tls, key, range(1, 10_001))))
+        thread.start()
+        wait_for("part of the events", lambda: len(list(values(topic))) > 2000)
+        kill(second.process)
+        thread.join(120)
+        port = int(second.url.rpartition(":")[2])
+        second.process = start(topic, port, *behind)
+        assert done == [{200: 10_000}]
+        forged = post(f"{url}/v1/page", b'{"userId":"forged"}', key, X_Forwarded_For="203.0.113.9", Origin="https://x")
+        assert drive(url, [forged], connections=1, tls=tls).statuses == {403: 1}
+        metrics = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+        assert drive(url, [metrics], connections=1, tls=tls).statuses == {404: 1}
     found = [json.loads(value) for value in values(topic)]
     ids = Counter(event["messageId"] for event in found if event["type"] == "page")
     assert set(ids) == {f"m{number}" for number in range(10_001)}
