@@ -32,12 +32,13 @@ SCRIPT = Path(__file__).parent / "web" / "footfall.js"
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # a transparent GIF, one dot
 BROKER_MISSED_SECONDS = 20
 RETRY_SECONDS = "2"
+# analytics.js gives an event up at the tenth failure unless it is told otherwise; 100 is the most that it takes.
+PATIENCE = {"rateLimitConfig": {"maxRetryCount": 100}, "backoffConfig": {"maxRetryCount": 100}}
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST",
-    "Access-Control-Allow-Headers": "authorization, content-encoding, content-type, x-write-key",
     "Access-Control-Max-Age": "86400",
-    "Vary": "Origin",
+    "Vary": "Origin, Access-Control-Request-Headers",
 }
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ class _Api:
         if self.parts.sites.find(key) is None:
             raise Refused(404, "no site has this write key")
         host = request.headers.get("host", "")
-        destination = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": request.url.scheme}
+        destination = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": request.url.scheme, "httpConfig": PATIENCE}
         return _json(
             {"integrations": {"Segment.io": destination}, "plan": {}, "enabledMiddleware": {}}, 200, ANY_ORIGIN
         )
@@ -175,7 +176,11 @@ class _Api:
         origin = request.headers.get("origin", "")
         if not self._known(origin):
             return Response(status_code=403)
-        return Response(status_code=204, headers={"Access-Control-Allow-Origin": origin, **PREFLIGHT})
+        # Any header: what counts is the origin, and SDKs grow new ones (X-Retry-Count, without which no event of
+        # analytics.js is sent a second time).
+        asked = request.headers.get("access-control-request-headers", "")
+        granted = {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Headers": asked}
+        return Response(status_code=204, headers={**granted, **PREFLIGHT})
 
     async def ready(self, _request: Request) -> Response:
         """Whether a load balancer should send requests here."""
