@@ -82,12 +82,12 @@ def live_over_http(
     """
     taken = 0
     for arrival in _in_time(seed, site, rate, duration):
-        taken += _post(f"{url}/v1/batch", write_key, _call(arrival.value))
+        taken += _post(f"{url}/v1/batch", write_key, as_call(arrival.value))
         progress(taken)
     return taken
 
 
-def _call(value: bytes) -> bytes:
+def as_call(value: bytes) -> bytes:
     """What an SDK would have sent for this record: a batch of one, without what the collector stamps."""
     try:
         event = json.loads(value)

@@ -1,4 +1,4 @@
-"""The embedded stack: up, down, status, maintain, demo, bench."""
+"""The embedded stack: up, down, status, maintain, demo, benches."""
 
 from __future__ import annotations
 
@@ -89,6 +89,17 @@ def bench(events: int, rounds: int, latency_seconds: int, output: Path) -> None:
     run_bench(out, events=events, rounds=rounds, latency_seconds=latency_seconds, output=output)
 
 
+@click.command("bench-collector")
+@click.option("--seconds", type=click.IntRange(1), default=5, show_default=True, help="Of each measurement.")
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Times each is measured, in turn.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), default="bench-collector.json", show_default=True)
+def bench_collector(seconds: int, rounds: int, output: Path) -> None:
+    """Measure what a collector on one core takes, in a topic of its own that is deleted again."""
+    from footfall.bench_collector import bench_collector as run_bench
+
+    run_bench(out, seconds=seconds, rounds=rounds, output=output)
+
+
 def _print_parts(settings: Settings) -> list[control.Part]:
     parts = control.status(settings)
     for part in parts:
@@ -98,4 +109,4 @@ def _print_parts(settings: Settings) -> list[control.Part]:
     return parts
 
 
-COMMANDS = (up, down, status, maintain, demo, bench)
+COMMANDS = (up, down, status, maintain, demo, bench, bench_collector)

@@ -87,6 +87,15 @@ def ensure_topic(bootstrap_servers: str, topic: str, partitions: int = PARTITION
         raise FootfallError(f"Kafka at {bootstrap_servers}: {error}") from None
 
 
+def delete_topic(bootstrap_servers: str, topic: str) -> None:
+    """Delete a topic with all that it holds."""
+    try:
+        with contextlib.closing(_admin(bootstrap_servers)) as admin:
+            admin.delete_topics([topic])
+    except (KafkaError, OSError) as error:
+        raise FootfallError(f"Kafka at {bootstrap_servers}: {error}") from None
+
+
 def _admin(bootstrap_servers: str) -> KafkaAdminClient:
     return KafkaAdminClient(bootstrap_servers=bootstrap_servers, request_timeout_ms=5000, bootstrap_timeout_ms=5000)
 
