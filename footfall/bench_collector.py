@@ -117,8 +117,8 @@ def _loads(url: str, key: str) -> list[Load]:
     ]
     health = [b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"]
     return [
-        Load("/health", health, 1, 32, None),
-        Load("single events", singles, 1, 32, SINGLES_A_SECOND),
+        Load("/health", health, 1, 64, None),
+        Load("single events", singles, 1, 64, SINGLES_A_SECOND),
         Load(f"batches of {BATCH}", batches, BATCH, 8, BATCHES_A_SECOND),
     ]
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from footfall.commands.site import STUB
 from footfall.settings import ROOT
 
 WEB = ROOT / "footfall" / "collector" / "web"
@@ -72,5 +73,6 @@ def test_the_script_evaluates_no_text_and_writes_no_style() -> None:
 
 def test_the_snippet_on_the_page_is_one_and_its_hash_is_right() -> None:
     (snippet,) = set(re.findall(r"^<script>(window\.footfall.*)</script>$", PAGE, re.MULTILINE))
+    assert f"<script>{snippet}</script>" == STUB
     hashed = base64.b64encode(hashlib.sha256(snippet.encode()).digest()).decode()
     assert re.findall(r"'sha256-([^']+)'", PAGE) == [hashed]

@@ -51,7 +51,7 @@ def test_an_empty_id_is_none() -> None:
 
 def test_half_of_a_cut_emoji_is_replaced_and_the_rest_kept() -> None:
     read = read_call(rb'{"type":"page","name":"caf\u00e9 \ud83d\ude00 \ud83d"}')
-    assert read.name == "café 😀 \ufffd"
+    assert read["name"] == "café 😀 \ufffd"
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_call_that_will_never_be_good_says_why(body: bytes, reason: str) -> No
 
 
 def test_brackets_inside_of_a_text_are_no_depth() -> None:
-    assert read_call(json.dumps({"name": "[{" * 200 + '\\" ['}).encode()).name is not None
+    assert read_call(json.dumps({"name": "[{" * 200 + '\\" ['}).encode())["name"]
 
 
 @pytest.mark.parametrize(
@@ -125,4 +125,4 @@ def test_a_batch_that_will_never_be_good_says_why(body: bytes, reason: str) -> N
 
 
 def test_a_call_has_no_field_for_what_the_collector_stamps() -> None:
-    assert not {"site", "receivedAt"} & set(Call.__struct_fields__)
+    assert not {"site", "receivedAt"} & Call.__optional_keys__

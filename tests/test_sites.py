@@ -496,7 +496,7 @@ def test_what_can_not_be_done_is_one_line_and_exit_code_1(environment: dict[str,
         (["add"], "Missing argument 'NAME'"),
         (["set", "shop"], "nothing to change"),
         (["rotate", "shop", "--overlap", "1"], "write 90s, 30m, 24h or 7d"),
-        (["rotate", "shop", "--overlap", "infd"], "too long"),
+        (["rotate", "shop", "--overlap", "infd"], "no length of time"),
         (["rotate", "shop", "--overlap", "-1d"], "0 to 3650 days"),
     ],
 )

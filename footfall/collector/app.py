@@ -13,13 +13,13 @@ from time import perf_counter, time
 from typing import Any
 
 import msgspec
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
 
 from footfall.collector import metrics
-from footfall.collector.bodies import BadBody, read
+from footfall.collector.bodies import BadBody, Incoming, read
 from footfall.collector.broker import Broker, Unavailable
 from footfall.collector.intake import Sender, Taken, take
 from footfall.collector.openapi import DOCUMENT
@@ -62,11 +62,11 @@ class Parts:
     per_address: int
 
 
-def create(parts: Parts) -> Starlette:
+def create(parts: Parts) -> Router:
     """The ASGI application; parts are started and stopped with it."""
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_app: Router) -> AsyncIterator[None]:
         with parts.sites, parts.salts:
             async with parts.broker:
                 yield
@@ -74,54 +74,70 @@ def create(parts: Parts) -> Starlette:
     api = _Api(parts)
     script = SCRIPT.read_bytes()
     # Routes are tried in their order: those of SDKs come first.
-    routes = [Route(path, api.tracked(api.batch), methods=["POST"]) for path in ("/v1/batch", "/v1/b", "/v1/import")]
-    routes += [Route(path, api.tracked(api.call), methods=["POST"]) for path in ROUTES]
+    tracked = [("POST", path, api.batch) for path in ("/v1/batch", "/v1/b", "/v1/import")]
+    tracked += [("POST", path, api.call) for path in ROUTES]
+    tracked += [
+        ("GET", "/v1/pixel.gif", api.pixel),
+        ("POST", "/v1/m", api.sdk_metrics),
+        ("GET", "/v1/projects/{key}/settings", api.sdk_settings),
+    ]
+    routes = [Route(path, _Tracked(api, path, handler), methods=[method]) for method, path, handler in tracked]
+    routes += [Route(route.path, api.preflight, methods=["OPTIONS"]) for route in routes]
     routes += [
-        Route("/v1/pixel.gif", api.tracked(api.pixel), methods=["GET"]),
-        Route("/v1/m", api.tracked(api.sdk_metrics), methods=["POST"]),
-        Route("/v1/projects/{key}/settings", api.tracked(api.sdk_settings), methods=["GET"]),
         Route("/footfall.js", _constant(script, "text/javascript; charset=utf-8", cached=True)),
         Route("/openapi.json", _constant(DOCUMENT, "application/json")),
         Route("/health", _constant(b'{"status":"up"}', "application/json")),
         Route("/ready", api.ready),
         Route("/metrics", api.metrics),
     ]
-    routes += [Route(route.path, api.preflight, methods=["OPTIONS"]) for route in routes if route.path[:4] == "/v1/"]
-    return Starlette(routes=routes, lifespan=lifespan)
+    # Router and no Starlette around it: what its middlewares would catch, _Tracked answers; they cost a tenth.
+    return Router(routes, redirect_slashes=False, lifespan=lifespan)
 
 
-Handler = Callable[[Request], Awaitable[Response]]
+Handler = Callable[[Incoming], Awaitable[Response]]
+
+
+class _Tracked:
+    """A handler that is counted and timed, and whose refusals become answers with a reason; an ASGI application."""
+
+    def __init__(self, api: _Api, path: str, handler: Handler) -> None:
+        self.api = api
+        self.path = path
+        self.handler = handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()
+        request = Incoming(scope, receive)
+        response = await self._answer(request)
+        origin = request.fields.get("origin")
+        if origin and "access-control-allow-origin" not in response.headers and self.api.known(origin):
+            response.headers["Access-Control-Allow-Origin"] = origin  # so that a page's own script sees the reason
+            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+            response.headers["Vary"] = "Origin"
+        metrics.requests(self.path, response.status_code).inc()
+        metrics.SECONDS.observe(perf_counter() - started)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Incoming) -> Response:
+        try:
+            if not self.api.parts.rates.allows("address", _address(request), self.api.parts.per_address):
+                raise Refused(429, "too many requests of this address")
+            return await self.handler(request)
+        except (Refused, BadBody) as error:
+            response = _json({"success": False, "reason": str(error)}, error.status)
+            if error.status in (429, 503):
+                response.headers["Retry-After"] = RETRY_SECONDS
+            return response
+        except Exception:
+            log.exception("%s failed", self.path)
+            return _json({"success": False, "reason": "an error of the collector: see its log"}, 500)
 
 
 class _Api:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
 
-    def tracked(self, handler: Handler) -> Handler:
-        """Count and time a handler, and turn what it refuses into an answer with a reason."""
-
-        async def answer(request: Request) -> Response:
-            started = perf_counter()
-            try:
-                if not self.parts.rates.allows("address", _address(request), self.parts.per_address):
-                    raise Refused(429, "too many requests of this address")
-                response = await handler(request)
-            except (Refused, BadBody) as error:
-                response = _json({"success": False, "reason": str(error)}, error.status)
-                if error.status in (429, 503):
-                    response.headers["Retry-After"] = RETRY_SECONDS
-            origin = request.headers.get("origin")
-            if origin and "access-control-allow-origin" not in response.headers and self._known(origin):
-                response.headers["Access-Control-Allow-Origin"] = origin  # so that a page's own script sees the reason
-                response.headers["Access-Control-Expose-Headers"] = "Retry-After"
-                response.headers["Vary"] = "Origin"
-            metrics.REQUESTS.labels(request.scope["route"].path, str(response.status_code)).inc()
-            metrics.SECONDS.observe(perf_counter() - started)
-            return response
-
-        return answer
-
-    async def call(self, request: Request) -> Response:
+    async def call(self, request: Incoming) -> Response:
         """One event, of the route's type."""
         key = _header_key(request)
         body = await read(request, EVENT_BYTES + 1)
@@ -130,7 +146,7 @@ class _Api:
         site = self._site(request, key)
         return await self._take(request, site, [body], ROUTES[request.scope["path"]], None)
 
-    async def batch(self, request: Request) -> Response:
+    async def batch(self, request: Incoming) -> Response:
         """Several events, each with its type."""
         key = _header_key(request)
         body = await read(request)
@@ -141,11 +157,11 @@ class _Api:
         site = self._site(request, key or batch.writeKey)
         return await self._take(request, site, [bytes(call) for call in batch.batch], None, batch)
 
-    async def pixel(self, request: Request) -> Response:
+    async def pixel(self, request: Incoming) -> Response:
         """One event of a page or a mail without scripts; always an image, since nobody would read a reason."""
         try:
             query = dict(request.query_params)
-            event = _pixel_event(query, request.headers.get("referer", ""))
+            event = _pixel_event(query, request.fields.get("referer", ""))
             key = query.get("writeKey") or query.get("key") or event.get("writeKey")
             site = self._site(request, key if isinstance(key, str) else None)
             await self._take(request, site, [msgspec.json.encode(event)], event.get("type"), None, from_browser=True)
@@ -153,19 +169,19 @@ class _Api:
             return Response(PIXEL, error.status, {"Cache-Control": "no-store"}, "image/gif")
         return Response(PIXEL, 200, {"Cache-Control": "no-store"}, "image/gif")
 
-    async def sdk_metrics(self, request: Request) -> Response:
+    async def sdk_metrics(self, request: Incoming) -> Response:
         """Segment's SDKs report on themselves: read to its end, not kept."""
         await read(request)
         return _json({"success": True})
 
-    async def sdk_settings(self, request: Request) -> Response:
+    async def sdk_settings(self, request: Incoming) -> Response:
         """What analytics.js asks for first: where to send to, and that there are no other destinations."""
         key = request.path_params["key"]
         if not self.parts.sites.ready:
             raise Refused(503, "the sites are not known yet")
         if self.parts.sites.find(key) is None:
             raise Refused(404, "no site has this write key")
-        host = request.headers.get("host", "")
+        host = request.fields.get("host", "")
         destination = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": request.url.scheme, "httpConfig": PATIENCE}
         return _json(
             {"integrations": {"Segment.io": destination}, "plan": {}, "enabledMiddleware": {}}, 200, ANY_ORIGIN
@@ -174,7 +190,7 @@ class _Api:
     async def preflight(self, request: Request) -> Response:
         """A preflight carries no write key: what any site allows may ask; the call itself is judged by its own site."""
         origin = request.headers.get("origin", "")
-        if not self._known(origin):
+        if not self.known(origin):
             return Response(status_code=403)
         # Any header: what counts is the origin, and SDKs grow new ones (X-Retry-Count, without which no event of
         # analytics.js is sent a second time).
@@ -199,10 +215,10 @@ class _Api:
         content, type_ = metrics.exposition()
         return Response(content, media_type=type_)
 
-    def _known(self, origin: str) -> bool:
+    def known(self, origin: str) -> bool:
         return self.parts.sites.origin_known(origin)
 
-    def _site(self, request: Request, key: str | None) -> Site:
+    def _site(self, request: Incoming, key: str | None) -> Site:
         """The site that a request is for, where it may write to it. Raises Refused."""
         if not self.parts.sites.ready:
             raise Refused(503, "the sites are not known yet")
@@ -211,7 +227,7 @@ class _Api:
         site = self.parts.sites.find(key)
         if site is None:
             raise Refused(401, "no site has this write key")
-        origin = request.headers.get("origin")
+        origin = request.fields.get("origin")
         if origin is not None and "*" not in site.origins and origin.lower() not in site.origins:
             raise Refused(403, f"pages of {origin[:100]} may not send to this site: `footfall site set` adds origins")
         if not self.parts.rates.allows("key", key, site.requests_per_second):
@@ -219,14 +235,14 @@ class _Api:
         return site
 
     async def _take(
-        self, request: Request, site: Site, calls: list[bytes], type_: str | None, batch: Batch | None,
+        self, request: Incoming, site: Site, calls: list[bytes], type_: str | None, batch: Batch | None,
         from_browser: bool = False,
     ) -> Response:  # fmt: skip
-        headers = request.headers
+        fields = request.fields
         sender = Sender(
-            address=_address(request), agent=headers.get("user-agent", ""),
-            from_browser=from_browser or "origin" in headers,
-            opted_out=headers.get("sec-gpc") == "1" or headers.get("dnt") == "1",
+            address=_address(request), agent=fields.get("user-agent", ""),
+            from_browser=from_browser or "origin" in fields,
+            opted_out=fields.get("sec-gpc") == "1" or fields.get("dnt") == "1",
         )  # fmt: skip
         taken = take(site, self.parts.salts, sender, calls, type_, batch)
         try:
@@ -244,16 +260,16 @@ def _count(site: str, taken: Taken) -> None:
     counts = {"accepted": taken.accepted, "rejected": len(taken.rejections), "not_kept": taken.not_kept}
     for outcome, count in counts.items():
         if count:
-            metrics.EVENTS.labels(site, outcome).inc(count)
+            metrics.events(site, outcome).inc(count)
 
 
-def _address(request: Request) -> str:
+def _address(request: Incoming) -> str:
     return request.client.host if request.client else ""
 
 
-def _header_key(request: Request) -> str | None:
+def _header_key(request: Incoming) -> str | None:
     """The write key of the Authorization header, as Segment's libraries send it, or of X-Write-Key."""
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    scheme, _, value = request.fields.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).decode().partition(":")[0] or None
@@ -261,7 +277,7 @@ def _header_key(request: Request) -> str | None:
             raise Refused(401, "the Basic authorization can't be read: it is base64 of WRITE_KEY:") from None
     if scheme.lower() == "bearer":
         return value.strip() or None
-    return request.headers.get("x-write-key")
+    return request.fields.get("x-write-key")
 
 
 class _Keyed(msgspec.Struct):
@@ -296,7 +312,7 @@ def _pixel_event(query: dict[str, str], referer: str) -> dict[str, Any]:
     return event
 
 
-def _constant(content: bytes, media_type: str, cached: bool = False) -> Handler:
+def _constant(content: bytes, media_type: str, cached: bool = False) -> Callable[[Request], Awaitable[Response]]:
     headers = {**ANY_ORIGIN, "Cache-Control": "public, max-age=3600" if cached else "no-cache"}
 
     async def answer(_request: Request) -> Response:

@@ -1,11 +1,12 @@
-"""Bodies of requests, read no further than they may be long and no longer than they may take."""
+"""Requests: their headers, and their bodies, read no further than they may be long and no longer than they may take."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
+from functools import cached_property
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from footfall.collector.segment import BATCH_BYTES
 
@@ -21,27 +22,39 @@ class BadBody(Exception):
         self.status = status
 
 
-async def read(request: Request, most: int = BATCH_BYTES) -> bytes:
+class Incoming(Request):
+    """A request whose headers are looked up many times: Starlette's search through all of them each time."""
+
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """The headers by their names in lower case; of one that came several times the last."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
+
+
+async def read(request: Incoming, most: int = BATCH_BYTES) -> bytes:
     """The body, unpacked where it is gzip. Raises BadBody."""
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    encoding = request.fields.get("content-encoding", "identity").strip().lower()
     if encoding not in ("gzip", "identity", ""):
         raise BadBody(415, f"Content-Encoding {encoding[:20]} is not known: send gzip or none")
     too_long = BadBody(413, f"the body is longer than {most:,} bytes")
-    if (length := request.headers.get("content-length", "")).isdigit() and int(length[:20]) > most:
+    if (length := request.fields.get("content-length", "")).isdigit() and int(length[:20]) > most:
         raise too_long
     parts: list[bytes] = []
-    size = 0
+    size, more = 0, True
     try:
         async with asyncio.timeout(READ_SECONDS):
-            async for part in request.stream():
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise BadBody(400, "the body ended early")
+                part = message.get("body", b"")
                 size += len(part)
                 if size > most:
                     raise too_long
                 parts.append(part)
+                more = message.get("more_body", False)
     except TimeoutError:
         raise BadBody(408, f"the body did not arrive within {READ_SECONDS} s") from None
-    except ClientDisconnect:
-        raise BadBody(400, "the body ended early") from None
     body = b"".join(parts)
     return _unpacked(body, most, too_long) if encoding == "gzip" else body
 

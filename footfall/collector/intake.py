@@ -20,12 +20,12 @@ from footfall.collector.stamps import ensure_message_id, key, stamp
 from footfall.events import iso
 
 REJECTED_TEXT = 2000  # characters that are kept of the text of a call that is no event
-# Libraries of servers: the address and the agent of the request are not the visitor's.
+# Libraries of servers, and who says of none: the address and the agent of the request are not the visitor's.
 SERVER_LIBRARIES = frozenset(
     f"{prefix}{name}"
     for prefix in ("analytics-", "@segment/analytics-")
     for name in ("node", "python", "java", "go", "ruby", "php", "rust", ".net", "csharp")
-)
+) | {""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def take(site: Site, salts: Salts, sender: Sender, calls: list[bytes], type_: st
             call = read_call(text)
             record = _record(site, salts, sender, call, type_, batch, received_ms, day)
         except Invalid as error:
-            taken.rejections.append(Rejection(index, str(error), call.messageId if call else None))
+            taken.rejections.append(Rejection(index, str(error), call.get("messageId") if call else None))
             taken.records.append(_rejected(site, sender, call, text, str(error), received_ms))
             continue
         if record is None:
@@ -97,7 +97,7 @@ def _record(
             context = event["context"] = {**batch.context, **context}
         if batch.integrations:
             event.setdefault("integrations", batch.integrations)
-    own_device = sender.from_browser or _library(context) not in SERVER_LIBRARIES | {""}
+    own_device = sender.from_browser or _library(context) not in SERVER_LIBRARIES
     if own_device and not context.get("userAgent"):
         context["userAgent"] = sender.agent
     consent = consent_of(event, site, sender.opted_out)
@@ -115,7 +115,7 @@ def _record(
 def _rejected(site: Site, sender: Sender, call: Call | None, text: bytes, reason: str, received_ms: int) -> Record:
     """A record for sql/views/rejected_records.sql. Its text stays only where the visitor agreed to everything."""
     event: dict[str, Any] = {"type": "rejected", "site": site.name, "receivedAt": iso(received_ms), "reason": reason}
-    known: dict[str, Any] = {"context": call.context or {}} if call else {}
+    known: dict[str, Any] = {"context": call.get("context") or {}} if call else {}
     if consent_of(known, site, sender.opted_out) is Consent.FULL:
         event["original"] = scrub_text(text.decode("utf-8", "replace"))[:REJECTED_TEXT]
     return Record(site.name.encode(), _encoded(event))

@@ -1,8 +1,9 @@
-"""What Prometheus is told at /metrics. Several workers share files below PROMETHEUS_MULTIPROC_DIR."""
+"""What Prometheus is told at /metrics. Several workers share files below PROMETHEUS_MULTIPROC_DIR; one needs none."""
 
 from __future__ import annotations
 
 import os
+from functools import cache
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client import generate_latest as _generate
@@ -26,6 +27,16 @@ REACHABLE = Gauge(
     "footfall_collector_broker_reachable_time_seconds", "When the broker last answered a worker (Unix time).",
     multiprocess_mode="livemin",
 )  # fmt: skip
+
+
+@cache  # looking a label up takes longer than counting
+def requests(route: str, status: int) -> Counter:
+    return REQUESTS.labels(route, str(status))
+
+
+@cache
+def events(site: str, outcome: str) -> Counter:
+    return EVENTS.labels(site, outcome)
 
 
 def exposition() -> tuple[bytes, str]:

@@ -7,7 +7,7 @@ Source of the shapes and limits: Segment's documentation of its Spec and of its 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -28,27 +28,27 @@ class Invalid(Exception):
     """It will never be good; the message says why."""
 
 
-class Call(msgspec.Struct):
+class Call(TypedDict, total=False):
     """An event as an SDK sends it. Fields that the Segment Spec does not have are not read, and so not kept."""
 
-    type: str | None = None
-    messageId: str | None = None
-    anonymousId: Id = None
-    userId: Id = None
-    previousId: Id = None
-    groupId: Id = None
-    event: str | None = None
-    name: str | None = None
-    category: str | None = None
-    channel: str | None = None
-    timestamp: str | None = None
-    originalTimestamp: str | None = None
-    sentAt: str | None = None
-    context: Object = None
-    properties: Object = None
-    traits: Object = None
-    integrations: Object = None
-    writeKey: str | None = None
+    type: str | None
+    messageId: str | None
+    anonymousId: Id
+    userId: Id
+    previousId: Id
+    groupId: Id
+    event: str | None
+    name: str | None
+    category: str | None
+    channel: str | None
+    timestamp: str | None
+    originalTimestamp: str | None
+    sentAt: str | None
+    context: Object
+    properties: Object
+    traits: Object
+    integrations: Object
+    writeKey: str | None
 
 
 class Batch(msgspec.Struct):
@@ -63,7 +63,6 @@ class Batch(msgspec.Struct):
 
 _CALL = msgspec.json.Decoder(Call)
 _BATCH = msgspec.json.Decoder(Batch)
-_FIELDS = tuple(field for field in Call.__struct_fields__ if field != "writeKey")
 _IDS = ("messageId", "anonymousId", "userId", "previousId", "groupId")
 # Half of a character outside the basic plane, as browsers write a text that was cut inside of an emoji.
 _LONE_SURROGATE = re.compile(
@@ -92,23 +91,25 @@ def read_call(body: bytes) -> Call:
 
 def as_event(call: Call, type_: str | None) -> dict[str, Any]:
     """The event as a plain object with what was given; type_ is that of the route, None for a batch. Raises Invalid."""
-    event: dict[str, Any] = {field: value for field in _FIELDS if (value := getattr(call, field)) is not None}
+    event: dict[str, Any] = {field: value for field, value in call.items() if value is not None}
+    event.pop("writeKey", None)
     if type_ is not None:
         event["type"] = type_
     elif event.get("type") not in TYPES:
-        raise Invalid(f"type is {'missing' if call.type is None else 'unknown'}: it is one of {', '.join(TYPES)}")
+        raise Invalid(
+            f"type is {'missing' if call.get('type') is None else 'unknown'}: it is one of {', '.join(TYPES)}"
+        )
     for field in _IDS:
-        value = event.get(field)
-        if value is None:
-            continue
-        if not isinstance(value, str):
-            value = event[field] = str(value)
-        if value == "":
-            del event[field]
-        elif len(value) > ID_LENGTH:
-            raise Invalid(f"{field} is longer than {ID_LENGTH} characters")
-        elif "\0" in value:
-            raise Invalid(f"{field} holds the character U+0000")
+        if field in event:
+            value = event[field]
+            if type(value) is not str:
+                value = event[field] = str(value)
+            if value == "":
+                del event[field]
+            elif len(value) > ID_LENGTH:
+                raise Invalid(f"{field} is longer than {ID_LENGTH} characters")
+            elif "\0" in value:
+                raise Invalid(f"{field} holds the character U+0000")
     if event["type"] == "track" and not event.get("event"):
         raise Invalid("a track call needs an event: the name of what happened")
     return event

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
 import ssl
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +48,8 @@ def serve(settings: Settings, options: Options) -> None:
     database.collector(settings)  # says which password is missing before any worker is started
     _require_pair(options.certificate, options.key)
     _require_free(options.address, options.port)
-    with tempfile.TemporaryDirectory(prefix="footfall-collector-") as metrics:
-        os.environ |= {
-            **settings.environment(),
-            OPTIONS: msgspec.json.encode(options).decode(),
-            "PROMETHEUS_MULTIPROC_DIR": metrics,
-        }
+    os.environ |= {**settings.environment(), OPTIONS: msgspec.json.encode(options).decode()}
+    with _shared_metrics() if options.workers > 1 else contextlib.nullcontext():
         server = Granian(
             "footfall.collector.server:application",
             factory=True,
@@ -72,6 +69,14 @@ def serve(settings: Settings, options: Options) -> None:
             ssl_protocol_min=SSLProtocols.tls12,
         )
         server.serve()
+
+
+@contextlib.contextmanager
+def _shared_metrics() -> Iterator[None]:
+    """A folder for the metrics of several workers. One alone counts in its memory, in a third of the time."""
+    with tempfile.TemporaryDirectory(prefix="footfall-collector-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 def _require_pair(certificate: str | None, key: str | None) -> None:

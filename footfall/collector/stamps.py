@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -15,6 +17,8 @@ from footfall.events import iso, milliseconds
 # the events of one device: it is made in steps of this size, upwards, so that no corrected event becomes late by it.
 CLOCK_STEP_MS = 5 * 60_000
 NO_SKEW_MS = CLOCK_STEP_MS
+# As footfall.events.iso writes it, and every SDK for JavaScript: not worth the time of writing it anew.
+_IS_FLINKS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII).fullmatch
 
 
 def stamp(event: dict[str, Any], received_ms: int, batch_sent_at: str | None = None) -> None:
@@ -28,17 +32,18 @@ def stamp(event: dict[str, Any], received_ms: int, batch_sent_at: str | None = N
     if "sentAt" not in event and batch_sent_at is not None:
         event["sentAt"] = batch_sent_at
     sent = _time(event, "sentAt")
-    received = _Time(received_ms, _iso(received_ms))
+    received = _iso(received_ms)
     original = original or sent or received
-    event["originalTimestamp"] = event["timestamp"] = original.text
-    event["receivedAt"] = received.text
+    event["originalTimestamp"] = event["timestamp"] = original
+    event["receivedAt"] = received
     if sent is None:
         return
-    event["sentAt"] = sent.text
-    if correction := clock_correction(received_ms - sent.ms):
-        if original.ms + correction < 0:
+    event["sentAt"] = sent
+    if correction := clock_correction(received_ms - _milliseconds(sent)):
+        corrected = milliseconds(original) + correction
+        if corrected < 0:
             raise Invalid("timestamp lies before 1970")
-        event["timestamp"] = iso(original.ms + correction)
+        event["timestamp"] = iso(corrected)
 
 
 def clock_correction(skew_ms: int) -> int:
@@ -66,27 +71,19 @@ def key(event: dict[str, Any]) -> bytes:
     return f"{event['site']}:{event.get('anonymousId') or event.get('userId')}".encode()
 
 
-class _Time(NamedTuple):
-    """Unix time in ms, and the same as Flink reads it."""
-
-    ms: int
-    text: str
-
-
-def _time(event: dict[str, Any], field: str) -> _Time | None:
+def _time(event: dict[str, Any], field: str) -> str | None:
+    """A time as Flink reads it. Raises Invalid."""
     text = event.get(field)
     if text is None:
         return None
     try:
-        return _read(text)
+        if _IS_FLINKS(text) and text >= "1970":
+            datetime.fromisoformat(text)  # it may still be the 31st of February
+            return str(text)
+        return iso(milliseconds(text))
     except (ValueError, OverflowError):
         raise Invalid(f"{field} is not ISO-8601, such as 2026-01-31T23:59:59.999Z") from None
 
 
-@lru_cache(maxsize=1024)  # the events of a batch have few different times
-def _read(text: str) -> _Time:
-    ms = milliseconds(text)
-    return _Time(ms, iso(ms))
-
-
 _iso = lru_cache(maxsize=16)(iso)
+_milliseconds = lru_cache(maxsize=16)(milliseconds)  # the events of a batch have one sentAt

@@ -24,7 +24,7 @@ class Duration(click.ParamType[timedelta]):
         units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
         try:
             return timedelta(**{units[value[-1:]]: float(value[:-1])})
-        except (KeyError, ValueError):
+        except (KeyError, ValueError, OverflowError):
             self.fail(f"{value!r} is no length of time: write 90s, 30m, 24h or 7d", param, ctx)
 
 

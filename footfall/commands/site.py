@@ -19,6 +19,11 @@ from footfall.collector.consent import Consent
 from footfall.commands.common import Duration, out
 from footfall.settings import Settings, load_settings
 
+# Keeps what a page calls before footfall.js is there. docs/tracking-script.md has its hash for security policies.
+STUB = (
+    "<script>window.footfall=window.footfall||new Proxy([],"
+    "{get:(q,m)=>m in q?q[m]:(...a)=>q.push(f=>f[m]?.(...a))})</script>"
+)
 Command = Callable[..., Any]
 
 
@@ -26,10 +31,7 @@ class Overlap(Duration):
     """A length of time, or 0."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        try:
-            return super().convert("0s" if value == "0" else value, param, ctx)
-        except OverflowError:
-            self.fail(f"{value!r} is too long", param, ctx)
+        return super().convert("0s" if value == "0" else value, param, ctx)
 
 
 def options_of_a_site(command: Command) -> Command:
@@ -222,7 +224,8 @@ def _print_key_as_json(settings: Settings, name: str, write_key: str) -> None:
 
 
 def _snippet(settings: Settings, write_key: str) -> str:
-    return f'<script defer src="{escape(settings.collector_url)}/footfall.js" data-key="{write_key}"></script>'
+    script = f'<script defer src="{escape(settings.collector_url)}/footfall.js" data-key="{write_key}"></script>'
+    return f"{STUB}\n{script}"
 
 
 def _print_json(content: Any) -> None:

@@ -106,7 +106,7 @@ def _record(
 )
 @click.option(
     "--from", "source", metavar="WHERE", default="topic", show_default=True,
-    help="topic, a file as `footfall load` takes it, or test-case.",
+    help="topic, a file of CSV or Segment JSON lines, or test-case.",
 )  # fmt: skip
 @click.option(
     "--last", type=_Last(), default="1000", show_default=True, help="Newest events of the topic: 1000, or 15m."
