@@ -23,11 +23,12 @@ class Shop:
 
     site: Site
     collector: str
+    key: str = "key"
 
     def add(self, path: str, body: str = "", before: str = "", **attributes: str) -> str:
         """Make a page, whose title is its path; returns its address. `before` is the HTML ahead of the script."""
         given = "".join(f' data-{name}="{value}"' for name, value in attributes.items())
-        script = f'<script defer src="{self.collector}/footfall.js" data-key="key"{given}></script>'
+        script = f'<script defer src="{self.collector}/footfall.js" data-key="{self.key}"{given}></script>'
         self.site.pages[path] = f"<!doctype html><title>{path}</title>{before}{script}<body>{body}"
         return self.url(path)
 
