@@ -78,7 +78,8 @@ def live_over_http(
 ) -> int:
     """Send rate events a second to the collector at url, each at its time; returns how many it took.
 
-    An answer that says to try again is obeyed. Raises FootfallError where no collector answers for a minute.
+    An answer that says to try again is obeyed, and so is that of a collector that does not know the write key yet.
+    Raises FootfallError where nothing else comes for a minute.
     """
     taken = 0
     for arrival in _in_time(seed, site, rate, duration):
@@ -110,7 +111,7 @@ def _post(url: str, write_key: str, body: bytes) -> bool:
             with urllib.request.urlopen(request, timeout=30):  # noqa: S310
                 return True
         except urllib.error.HTTPError as error:
-            if error.code not in (429, 503):
+            if error.code not in (401, 429, 503):
                 return False
             reason, wait = str(error), float(error.headers.get("Retry-After", 1))
         except OSError as error:
