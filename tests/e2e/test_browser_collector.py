@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from footfall import shop as demo_shop
+from footfall import shop_visitors
 from footfall.settings import Settings
 
 from .browser import Arrived, Shop, Tabs, call, name, named, paths, properties
@@ -120,3 +123,23 @@ def test_a_page_of_an_origin_that_the_site_does_not_list_is_refused(
     wait_for("a refusal", lambda: refused in running.request("GET", "/metrics")[1].decode(), 20)
     page.close()
     assert events() == []
+
+
+def test_the_demos_browsers_visit_its_shop_until_it_ends(running: Collector, tmp_path: Path) -> None:
+    if why := shop_visitors.missing():
+        pytest.skip(why)
+
+    def key_for(origins: list[str]) -> str:
+        return add_site(running.settings, "demo-shop", *(part for origin in origins for part in ("--origin", origin)))
+
+    def pages_seen() -> bool:
+        found = [event for event in running.written() if event.get("site") == "demo-shop"]
+        return sum(event["type"] == "page" for event in found) > 1 and any("event" in event for event in found)
+
+    with (
+        demo_shop.serve(running.url, key_for) as address,
+        shop_visitors.visiting(address, 1, tmp_path / "log") as process,
+    ):
+        wait_for("what they do", pages_seen, 90)
+    assert process.returncode == 0, (tmp_path / "log").read_text()
+    output("site", "remove", "demo-shop", "--yes", settings=running.settings)
