@@ -37,6 +37,7 @@ setup(
     extras_require={
         "dev": [
             "pytest",
+            "pytest-xdist",  # what needs the stack, and what does not, at the same time
             "ruff",
             "mypy",
             "types-PyYAML",
