@@ -7,6 +7,7 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["footfall", "footfall.*", "jobs", "udfs"]),
+    package_data={"udfs": ["*.csv"]},
     install_requires=[
         "apache-flink>=2.3,<2.4",
         "setuptools<82",  # Flink's Python functions import pkg_resources
@@ -22,6 +23,8 @@ setup(
         "psutil>=6",
         "PyYAML>=6",
         "watchfiles>=1,<2",
+        # Functions of udfs/: the Python of a cluster needs it too
+        "ua-parser[regex]>=1,<2",
         # The collector
         "starlette>=1.10,<2",
         "granian[uvloop]>=2.8,<3",

@@ -144,6 +144,11 @@ def odd_records(seed: int = 1) -> Iterator[bytes | None]:
         good[:-1] + b',"x":"\xff"}',
         good[:-1] + b",x:1}",
     )
+    # Bytes that are no UTF-8: behind the object, in a value that another replaces, and where Flink's parser is content.
+    yield from (good + b"\xff", good + b" \xc3", good[:-1] + b',"x":"\xff","x":1}', good[:-1] + b',"x":"\x01\xff"}')
+    yield from (good[:-1] + b',"x":"' + text + b'"}' for text in (b"\xed\xa0\x80", b"\xc1\x81", b"\xf4\x90\x80\x80"))
+    yield from (good.replace(b'"m"', b'"m' + text + b'"') for text in (b"\x80", b"\xc3", b"\xe2\x82", b"\xf0\x9f\x98"))
+    yield from (good.replace(b'"m"', b'"m' + text + b'"') for text in (b"\xc0\x80", b"\xe0\x80\x80", b"\xed\xa0\x80"))
     yield from (good.replace(b'"shop"', b'"sh\xc3op"'), good.replace(b"{", b"{ //c\n", 1), good.replace(b'"', b"'"))
     yield good[:-1] + b',"x":' + b"[" * 900 + b"]" * 900 + b"}"
     yield good[:-1] + b',"x":' + b"[" * 1100 + b"]" * 1100 + b"}"

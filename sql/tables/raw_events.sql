@@ -15,16 +15,26 @@ CREATE TABLE raw_events (
   `name` STRING COMMENT 'name of a page or screen',
   `anonymousId` STRING COMMENT 'id of a device or browser',
   `userId` STRING COMMENT 'id of a signed-in user in the site''s own system',
+  `previousId` STRING COMMENT 'of an alias call: the id that userId replaces',
   `timestamp` TIMESTAMP_LTZ(3) COMMENT 'when it happened; ISO-8601 UTC with Z, anything else reads as NULL',
   `receivedAt` TIMESTAMP_LTZ(3) COMMENT 'when the collector received it; the same format',
   `context` ROW<
     page ROW<path STRING, url STRING, referrer STRING>,
     campaign ROW<source STRING, medium STRING, name STRING, term STRING, content STRING>,
     library ROW<name STRING>,
-    `userAgent` STRING
+    location ROW<country STRING, region STRING>,
+    `userAgent` STRING,
+    locale STRING
   > COMMENT 'what the library knew about page, campaign and device',
-  `properties` ROW<path STRING, url STRING, referrer STRING, non_interaction BOOLEAN>
-    COMMENT 'of a page call, where server libraries put what browsers put into context.page; non_interaction: no act of the visitor, such as an element that came into view',
+  -- DECIMAL where a sum or a percentile is made of it: of floating point, it would depend on the order.
+  `properties` ROW<
+    path STRING, url STRING, referrer STRING,
+    non_interaction BOOLEAN,
+    `element` STRING, engaged_ms BIGINT, scroll_depth BIGINT,
+    lcp_ms DECIMAL(12, 3), inp_ms DECIMAL(12, 3), cls DECIMAL(12, 6),
+    revenue DECIMAL(18, 4), currency STRING,
+    query STRING, label STRING
+  > COMMENT 'of a page call, where server libraries put what browsers put into context.page; of a track call, what it tells; non_interaction: no act of the visitor, such as an element that came into view',
   kafka_time TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL COMMENT 'when the broker appended the record',
   kafka_partition INT NOT NULL METADATA FROM 'partition' VIRTUAL COMMENT 'partition of the record',
   kafka_offset BIGINT NOT NULL METADATA FROM 'offset' VIRTUAL COMMENT 'place of the record in its partition',

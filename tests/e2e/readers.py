@@ -123,9 +123,12 @@ def _session(visits: list[Request]) -> Row:
     start = f"{moment(first.time):%Y-%m-%d %H:%M:%S}.{first.time % 1000:03d}"
     session_id = hashlib.md5(f"{SITE}\0{first.visitor}\0{start}".encode()).hexdigest()
     nothing_known = (None,) * 7  # referrer, five of the campaign, user agent
+    origin = (None, "(direct)", "(none)", "Direct", *(None,) * 7)  # user, channel; place, language, device
+    haste = "too fast for a person" if number >= 10 and last.time - first.time < (number - 1) * 1000 else None
     return (
         SITE, session_id, moment(first.time), moment(last.time), last.time - first.time, first.visitor, number, number,
         first.path or None, last.path or None, *nothing_known, number == 1,
+        *origin, 0, 0, None, None, haste, haste is not None,
     )  # fmt: skip
 
 

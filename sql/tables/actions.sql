@@ -1,0 +1,27 @@
+-- actions: one row per event that a visitor or the site's own software made happen: what a visit consists of.
+CREATE TABLE actions (
+  site STRING NOT NULL COMMENT 'site that the event belongs to',
+  event_time TIMESTAMP(3) NOT NULL COMMENT 'when it happened, UTC',
+  message_id STRING NOT NULL COMMENT 'id that the sender gave the event',
+  visitor_id STRING NOT NULL COMMENT 'anonymousId, else userId',
+  user_id STRING COMMENT 'id of the signed-in user',
+  previous_id STRING COMMENT 'of an alias: the id that user_id replaces',
+  event_type STRING NOT NULL COMMENT 'page, screen, track, identify, group or alias',
+  event_name STRING COMMENT 'name of the track event, page or screen',
+  page_path STRING COMMENT 'path of the page',
+  search_term STRING COMMENT 'what was searched for on the site',
+  element_name STRING COMMENT 'name of the element that was clicked',
+  target_url STRING COMMENT 'where a click led',
+  label STRING COMMENT 'properties.label, for whatever the site tells apart by it',
+  revenue DECIMAL(18, 4) COMMENT 'what the event earned; negative for a refund',
+  currency STRING COMMENT 'ISO 4217 code of revenue',
+  PRIMARY KEY (site, event_time, message_id) NOT ENFORCED
+) WITH (
+  'connector' = 'jdbc',
+  'url' = '${POSTGRES_JDBC_URL}',
+  'table-name' = 'actions',
+  'username' = '${POSTGRES_WRITER_USER}',
+  'password' = '${POSTGRES_WRITER_PASSWORD}',
+  'sink.buffer-flush.max-rows' = '5000',
+  'sink.buffer-flush.interval' = '1s'
+);

@@ -1,0 +1,36 @@
+"""What an address says. Nothing here raises: what is no address has no parts."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import SplitResult, parse_qsl, urlsplit
+
+CACHED = 8192  # addresses
+
+
+@lru_cache(CACHED)
+def host(url: str | None) -> str | None:
+    """The host in small letters, without www. and port; None where there is none."""
+    parts = _split(url)
+    name = parts.hostname if parts else None
+    return name.removeprefix("www.").rstrip(".") or None if name else None
+
+
+@lru_cache(CACHED)
+def query(url: str | None) -> dict[str, str]:
+    """The parameters of an address that have a value, decoded; of a name that comes twice, the first."""
+    parts = _split(url)
+    try:
+        pairs = parse_qsl(parts.query, max_num_fields=200) if parts else []
+    except ValueError:
+        pairs = []
+    return dict(reversed(pairs))
+
+
+def _split(url: str | None) -> SplitResult | None:
+    try:
+        parts = urlsplit(url or "")
+        parts.hostname  # noqa: B018  # raises for a host that is none
+    except ValueError:
+        return None
+    return parts
