@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import sysconfig
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ FORCED = {
     "pipeline.auto-watermark-interval": "0 ms",
     "pipeline.max-parallelism": "1",
     "python.fn-execution.bundle.size": "1",
+    "python.execution-mode": "thread",
+    "python.pythonpath": sysconfig.get_path("purelib"),  # where thread mode finds pemja
     "python.executable": sys.executable,
     "python.client.executable": sys.executable,
     "restart-strategy.type": "disable",
