@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import shutil
 import socket
@@ -108,6 +109,11 @@ class Tables:
         self.reader = server.conninfo(database.READER, name)
         self.collector = server.conninfo(database.COLLECTOR, name)
 
+    @functools.cached_property
+    def written(self) -> psycopg.Connection:
+        """A connection of the writer that stays open, for tests with many rows."""
+        return psycopg.connect(self.writer, autocommit=True)
+
     def run(self, role: str, query: str, *values: object) -> list[tuple[object, ...]]:
         with psycopg.connect(role, autocommit=True) as connection:
             cursor = connection.execute(query, values)
@@ -143,6 +149,8 @@ def database_with_tables(server: Postgres) -> Iterator[Tables]:
     made = Tables(server, name)
     database.migrate(made.owner)
     yield made
+    if "written" in vars(made):
+        made.written.close()
     with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

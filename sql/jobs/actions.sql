@@ -13,6 +13,7 @@ SELECT
   event_type,
   event_name,
   page_path,
+  country,
   search_term,
   element_name,
   target_url,

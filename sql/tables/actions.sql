@@ -9,6 +9,7 @@ CREATE TABLE actions (
   event_type STRING NOT NULL COMMENT 'page, screen, track, identify, group or alias',
   event_name STRING COMMENT 'name of the track event, page or screen',
   page_path STRING COMMENT 'path of the page',
+  country STRING COMMENT 'ISO 3166-1 code of the country',
   search_term STRING COMMENT 'what was searched for on the site',
   element_name STRING COMMENT 'name of the element that was clicked',
   target_url STRING COMMENT 'where a click led',

@@ -50,6 +50,7 @@ CREATE TABLE actions (
   event_type text NOT NULL,
   event_name text,
   page_path text,
+  country text,
   search_term text,
   element_name text,
   target_url text,
@@ -71,6 +72,7 @@ COMMENT ON COLUMN actions.previous_id IS 'of an alias: the id that user_id repla
 COMMENT ON COLUMN actions.event_type IS 'page, screen, track, identify, group or alias';
 COMMENT ON COLUMN actions.event_name IS 'name of the track event, page or screen';
 COMMENT ON COLUMN actions.page_path IS 'path of the page';
+COMMENT ON COLUMN actions.country IS 'ISO 3166-1 code of the country';
 COMMENT ON COLUMN actions.search_term IS 'what was searched for on the site';
 COMMENT ON COLUMN actions.element_name IS 'name of the element that was clicked';
 COMMENT ON COLUMN actions.target_url IS 'where a click led';

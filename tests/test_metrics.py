@@ -1,0 +1,193 @@
+"""Goals, attribution, days in the site's time zone, rates and shares in Postgres."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from conftest import Tables
+from metric_rows import add_action, add_session, add_site, at
+
+FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
+
+
+def test_a_visit_with_a_goal_is_engaged_however_short_it_was(tables: Tables) -> None:
+    add_site(tables, goals=["Signed Up"])
+    add_session(tables, "goal", visitor="v1", start=at("12:00:00"), seconds=5)
+    add_session(tables, "short", visitor="v2", start=at("12:00:00"), seconds=10)
+    add_session(tables, "long", visitor="v3", start=at("12:00:00"), seconds=10.001)
+    add_session(tables, "two pages", visitor="v4", start=at("12:00:00"), pages=2)
+    add_action(tables, visitor="v1", time=at("12:00:05"), name="Signed Up")
+    add_action(tables, visitor="v2", time=at("12:00:05"), name="Opened")
+    add_action(tables, visitor="v2", time=at("12:00:05"), type_="page", name="Signed Up")  # a page of that name
+    rows = tables.run(tables.reader, "SELECT session_id, goal_count, is_engaged FROM visits ORDER BY 1")
+    assert rows == [("goal", 1, True), ("long", 0, True), ("short", 0, False), ("two pages", 0, True)]
+
+
+def test_a_goal_that_is_named_today_counts_for_the_past(tables: Tables) -> None:
+    add_site(tables)
+    add_session(tables, "a", start=at("12:00:00"))
+    add_action(tables, time=at("12:00:00"), name="Signed Up", revenue=Decimal("2.5"), currency="EUR")
+    assert tables.run(tables.reader, "SELECT * FROM conversions") == []
+    tables.run(tables.owner, "UPDATE sites SET goals = '{Signed Up}'")
+    rows = tables.run(tables.reader, "SELECT goal, session_id, revenue, currency FROM conversions")
+    assert rows == [("Signed Up", "a", Decimal("2.5000"), "EUR")]
+
+
+def test_a_conversion_is_there_before_its_visit_has_ended_but_gets_no_credit_yet(tables: Tables) -> None:
+    add_site(tables, goals=["Signed Up"])
+    add_session(tables, "before", start=at("08:00:00"), channel="Email")
+    add_action(tables, time=at("12:00:00"), name="Signed Up")
+    assert tables.run(tables.reader, "SELECT session_id FROM conversions") == [(None,)]
+    assert tables.run(tables.reader, "SELECT * FROM attributed_conversions") == []
+
+
+def test_each_model_gives_the_credit_to_its_visit(tables: Tables) -> None:
+    add_site(tables, goals=["Signed Up"])
+    day = timedelta(days=1)
+    last = at("12:00:00")
+    for name, start, channel in (
+        ("too old", last - 31 * day, "Affiliates"),
+        ("first", last - 30 * day + timedelta(minutes=1), "Paid Search"),
+        ("middle", last - 3 * day, "Email"),
+        ("last", last, "Direct"),
+        ("after", last + day, "Organic Social"),
+    ):
+        add_session(tables, name, start=start, channel=channel, seconds=60)
+    add_session(tables, "another's", visitor="v2", start=last - day, channel="Display")
+    add_action(tables, time=last + timedelta(seconds=30), name="Signed Up")
+    rows = tables.run(tables.reader, "SELECT model, channel FROM attributed_conversions ORDER BY 1")
+    assert rows == [("first touch", "Paid Search"), ("last non-direct", "Email"), ("last touch", "Direct")]
+
+
+def test_a_visitor_who_only_came_directly_is_credited_to_that_in_every_model(tables: Tables) -> None:
+    add_site(tables, goals=["Signed Up"])
+    add_session(tables, "a", start=at("12:00:00"))
+    add_action(tables, time=at("12:00:00"), name="Signed Up")
+    assert {row[0] for row in tables.run(tables.reader, "SELECT channel FROM attributed_conversions")} == {"Direct"}
+
+
+@pytest.mark.parametrize(
+    ("zone", "around"),
+    [
+        ("America/New_York", "2026-03-08"),
+        ("America/New_York", "2026-11-01"),
+        ("Asia/Kolkata", "2026-03-08"),
+        ("Pacific/Apia", "2026-03-08"),
+        ("UTC", "2026-03-08"),
+    ],
+)
+def test_days_and_hours_of_a_site_add_up_to_its_visits(tables: Tables, zone: str, around: str) -> None:
+    add_site(tables, timezone=zone)
+    chance = random.Random(11)
+    begin = datetime.fromisoformat(around).replace(tzinfo=UTC) - timedelta(days=1)
+    starts = [begin + timedelta(seconds=chance.randrange(3 * 86_400)) for _ in range(300)]
+    for number, start in enumerate(starts):
+        add_session(tables, f"s{number}", visitor=f"v{number % 40}", start=start)
+    local = [start.astimezone(ZoneInfo(zone)) for start in starts]
+    days = tables.run(tables.reader, "SELECT day, sum(visit_count)::int FROM traffic_per_day GROUP BY 1")
+    assert dict(days) == Counter(start.date() for start in local)  # type: ignore[arg-type]
+    hours = tables.run(tables.reader, "SELECT hour, sum(visit_count)::int FROM traffic_per_hour GROUP BY 1")
+    offsets = {start: start.astimezone(ZoneInfo(zone)).utcoffset() or timedelta() for start in starts}
+    begun = Counter(
+        (start + offset).replace(minute=0, second=0, tzinfo=UTC) - offset for start, offset in offsets.items()
+    )
+    assert {hour.astimezone(UTC): count for hour, count in hours} == begun  # type: ignore[attr-defined]
+
+    visitors = defaultdict(set)
+    for number, start in enumerate(local):
+        visitors[start.date()].add(number % 40)
+    for day, expected in visitors.items():
+        rows = tables.run(tables.reader, "SELECT unique_visitors('shop', %s, %s)", day, day)
+        assert rows == [(len(expected),)]
+    assert tables.run(tables.reader, "SELECT unique_visitors('shop', %s, %s)", FIRST, LAST) == [(40,)]
+
+
+def test_a_site_that_nobody_added_has_days_in_utc(tables: Tables) -> None:
+    add_session(tables, "a", start=at("23:59:59"))
+    assert tables.run(tables.reader, "SELECT day FROM traffic_per_day") == [(date(2026, 1, 31),)]
+
+
+def test_programs_are_apart_from_people(tables: Tables) -> None:
+    add_session(tables, "a", visitor="v1", start=at("12:00:00"))
+    add_session(tables, "b", visitor="v2", start=at("12:00:00"), bot=True)
+    rows = tables.run(tables.reader, "SELECT is_bot, visit_count FROM traffic_per_day ORDER BY 1")
+    assert rows == [(False, 1), (True, 1)]
+    assert tables.run(tables.reader, "SELECT unique_visitors('shop', %s, %s)", FIRST, LAST) == [(1,)]
+    assert tables.run(tables.reader, "SELECT unique_visitors('shop', %s, %s, true)", FIRST, LAST) == [(2,)]
+
+
+def test_a_click_through_rate_is_clicks_by_impressions_and_null_without_any(tables: Tables) -> None:
+    for minute, element, views, clicks in ((0, "banner", 3, 1), (59, "banner", 1, 0), (0, "hidden", 0, 2)):
+        tables.run(
+            tables.writer, "INSERT INTO elements_per_minute VALUES ('shop', %s, %s, '/', '', %s, %s)",
+            at(f"12:{minute:02}:00"), element, views, clicks,
+        )  # fmt: skip
+    query = "SELECT element_name, view_count, click_count, click_through_rate FROM elements_per_hour ORDER BY 1"
+    assert tables.run(tables.reader, query) == [("banner", 4, 1, Decimal("0.25")), ("hidden", 0, 2, None)]
+
+
+def test_percentiles_are_of_the_measures_that_there_are(tables: Tables) -> None:
+    for number in range(101):
+        tables.run(
+            tables.writer, "INSERT INTO web_vitals VALUES ('shop', %s, %s, '/', 'mobile', %s, NULL, %s)",
+            at("12:00:00"), f"m{number}", number * 10, Decimal(number) / 100,
+        )  # fmt: skip
+    rows = tables.run(tables.reader, "SELECT measured_count, lcp_ms, inp_ms, cls FROM web_vitals_per_day")
+    assert rows == [(101, [500.0, 750.0, 950.0], None, [0.5, 0.75, 0.95])]
+
+
+def test_shares_are_of_what_a_library_sent_heartbeats_left_out(tables: Tables) -> None:
+    for outcome, count in (
+        ("on time", 90),
+        ("late", 5),
+        ("duplicate", 4),
+        ("without needed fields", 1),
+        ("heartbeat", 60),
+    ):
+        tables.run(
+            tables.writer, "INSERT INTO arrivals_per_minute VALUES ('shop', %s, 'js', %s, %s)",
+            at("12:00:00"), outcome, count,
+        )  # fmt: skip
+    tables.run(
+        tables.writer, "INSERT INTO arrivals_per_minute VALUES ('shop', %s, 'ios', 'on time', 3)", at("12:00:00")
+    )
+    rows = tables.run(tables.reader, "SELECT * FROM data_quality_per_hour ORDER BY library")
+    assert [row[2:] for row in rows] == [
+        ("ios", 3, None, None, None),
+        ("js", 100, Decimal("0.05"), Decimal("0.04"), Decimal("0.01")),
+    ]
+
+
+def test_active_now_is_of_the_last_minutes_and_never_of_the_future(tables: Tables) -> None:
+    now = datetime.now(UTC)
+    for visitor, seconds in (
+        ("now", 10),
+        ("twice", 20),
+        ("twice", 30),
+        ("earlier", 600),
+        ("gone", 1860),
+        ("future", -600),
+    ):
+        add_action(tables, visitor=visitor, time=now - timedelta(seconds=seconds), type_="page", country="AT")
+    assert tables.run(tables.reader, "SELECT active_now('shop'), active_now('shop', 30)") == [(2, 3)]
+    assert tables.run(tables.reader, "SELECT * FROM live_visitors") == [("shop", "/", "AT", 2, 3)]
+    assert len(tables.run(tables.reader, "SELECT * FROM live_events")) == 3
+
+
+def test_the_reader_reads_every_view_and_the_writer_none(tables: Tables) -> None:
+    views = [
+        str(row[0]) for row in tables.run(tables.owner, "SELECT viewname FROM pg_views WHERE schemaname = 'public'")
+    ]
+    assert len(views) > 10
+    for view in views:
+        tables.run(tables.reader, f"SELECT * FROM {view} LIMIT 0")
+        assert tables.run(tables.owner, "SELECT has_table_privilege(%s, %s, 'SELECT')", "footfall_writer", view) == [
+            (False,)
+        ]
+        comment = tables.run(tables.owner, "SELECT obj_description(%s::regclass)", view)
+        assert comment != [(None,)], view
