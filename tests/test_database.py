@@ -19,13 +19,17 @@ from footfall import database
 from footfall.database import DatabaseError, bootstrap, maintain, migrate
 from footfall.settings import ROOT
 
-TABLES = ("sessions", "page_views_per_minute", "arrivals_per_minute", "late_events", "rejected_events")
+TABLES = (
+    "sessions", "page_views_per_minute", "arrivals_per_minute", "late_events", "rejected_events",
+    "actions", "engagement_per_minute", "elements_per_minute", "web_vitals",
+)  # fmt: skip
 FLINK_TYPES = {
     "STRING": "text", "TIMESTAMP(3)": "timestamp with time zone", "BIGINT": "bigint", "INT": "integer",
-    "BOOLEAN": "boolean",
+    "BOOLEAN": "boolean", "DECIMAL(18, 4)": "numeric(18,4)", "DECIMAL(38, 4)": "numeric(38,4)",
+    "DECIMAL(12, 3)": "numeric(12,3)", "DECIMAL(12, 6)": "numeric(12,6)",
 }  # fmt: skip
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
-NUMBERS = ("_count", "_ms", "_partition", "_offset")
+NUMBERS = ("_count", "_sum", "_ms", "_partition", "_offset", "revenue", "cls")
 
 
 def test_migrating_again_finds_nothing_to_do(untouched: Tables) -> None:
@@ -45,14 +49,15 @@ def test_a_stack_from_before_the_collector_gets_its_role_and_tables_at_the_next_
     own_postgres: Postgres, own_tables: Tables
 ) -> None:
     name = str(own_tables.run(own_tables.owner, "SELECT current_database()")[0][0])
-    down(own_tables, 1)
+    later = [path.name for path in sorted(database.MIGRATIONS.glob("*.sql")) if path.name >= "0006"]
+    down(own_tables, len(later))
     own_tables.run(own_postgres.conninfo("postgres", name), "DROP OWNED BY footfall_collector")
     own_tables.run(own_postgres.conninfo("postgres"), "DROP ROLE footfall_collector")
     with pytest.raises(DatabaseError, match=r"no role footfall_collector: .*POSTGRES_COLLECTOR_PASSWORD") as raised:
         migrate(own_tables.owner)
     assert "\n" not in str(raised.value)
     bootstrap(own_postgres.conninfo("postgres"), own_postgres.passwords, name)
-    assert migrate(own_tables.owner) == ["0006_sites.sql"]
+    assert migrate(own_tables.owner) == later
     assert own_tables.run(own_tables.collector, "SELECT site FROM sites") == []
 
 
@@ -80,7 +85,7 @@ def down(tables: Tables, count: int) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_has_the_columns_keys_and_comments_that_flink_declares(untouched: Tables, table: str) -> None:
     declared = (ROOT / "sql" / "tables" / f"{table}.sql").read_text()
-    column = r"^  (\w+) (STRING|TIMESTAMP\(3\)|BIGINT|INT|BOOLEAN)( NOT NULL)? COMMENT '((?:[^']|'')*)',$"
+    column = r"^  (\w+) (STRING|TIMESTAMP\(3\)|BIGINT|INT|BOOLEAN|DECIMAL\(\d+, \d+\))( NOT NULL)? COMMENT '((?:[^']|'')*)',$"
     columns = [
         (name, FLINK_TYPES[kind], bool(not_null), comment.replace("''", "'"))
         for name, kind, not_null, comment in re.findall(column, declared, re.MULTILINE)
@@ -108,7 +113,7 @@ def test_the_writer_may_upsert_whole_rows_of_every_table(tables: Tables) -> None
         columns = names(tables, "pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum", table)
         is_key = "pg_attribute JOIN pg_index ON attrelid = indrelid AND attnum = ANY (indkey) WHERE indisprimary"
         key = names(tables, f"{is_key} AND attrelid = %s::regclass", table)
-        values = [times.get(c, c == "is_bounce" or (1 if c.endswith(NUMBERS) else "x")) for c in columns]
+        values = [times.get(c, c.startswith("is_") or (1 if c.endswith(NUMBERS) else "x")) for c in columns]
         upsert = (
             f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
             f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET "

@@ -45,14 +45,14 @@ def test_every_job_writes_the_table_of_its_name_and_reads_views_only() -> None:
     views = {path.stem for path in (ROOT / "sql" / "views").glob("*.sql")}
     for name in all_jobs():
         reads, writes = reads_and_writes(name)
-        assert writes == [name]
+        assert name in writes
         assert set(reads) <= views
 
 
 def test_every_column_of_every_table_has_a_comment() -> None:
     for name in all_jobs():
         text = (ROOT / "sql" / "tables" / f"{name}.sql").read_text()
-        declared = re.findall(r"^  ([a-z_]+) (?:STRING|INT|BIGINT|BOOLEAN|TIMESTAMP)", text, re.MULTILINE)
+        declared = re.findall(r"^  ([a-z_]+) (?:STRING|INT|BIGINT|BOOLEAN|DECIMAL|TIMESTAMP)", text, re.MULTILINE)
         assert [column.name for column in columns(name)] == declared
 
 

@@ -1,10 +1,10 @@
 -- sessions: one row per visit: what one visitor did on one site with no gap over 30 minutes.
 -- A gap of exactly 30 minutes does not end a visit, nor does midnight or another campaign. Where a visit came from is
--- what its first page view says.
+-- what its first page view says. Python is called once a visit, after the aggregation.
 
 -- What is wanted of the first and of the last page view travels with its time in one text, since MIN and MAX are what a
 -- session window can merge. U+0000 parts the fields: the view events has removed it from each. A visit without any page
--- view has the user agent of its first event ('0' sorts before '1').
+-- view has device and place of its first event ('0' sorts before '1').
 CREATE TEMPORARY VIEW visit_events AS
 SELECT
   site,
@@ -12,15 +12,22 @@ SELECT
   event_time,
   event_type IN ('page', 'screen') AS is_page_view,
   is_interaction,
+  engaged_ms,
+  revenue,
+  CASE WHEN revenue IS NOT NULL THEN COALESCE(currency, '') END AS currency,
   CASE
     WHEN event_type IN ('page', 'screen') THEN CONCAT_WS(U&'\0000',
-      '0', CAST(event_time AS STRING), COALESCE(user_agent, ''), COALESCE(page_path, ''), COALESCE(referrer, ''),
+      '0', CAST(event_time AS STRING), COALESCE(user_agent, ''), COALESCE(country, ''), COALESCE(region, ''),
+      COALESCE(locale, ''), COALESCE(page_path, ''), COALESCE(page_url, ''), COALESCE(referrer, ''),
       COALESCE(utm_source, ''), COALESCE(utm_medium, ''), COALESCE(utm_campaign, ''), COALESCE(utm_term, ''),
       COALESCE(utm_content, ''))
-    ELSE CONCAT_WS(U&'\0000', '1', CAST(event_time AS STRING), COALESCE(user_agent, ''))
+    ELSE CONCAT_WS(U&'\0000',
+      '1', CAST(event_time AS STRING), COALESCE(user_agent, ''), COALESCE(country, ''), COALESCE(region, ''),
+      COALESCE(locale, ''))
   END AS entry_view,
   CASE WHEN event_type IN ('page', 'screen') THEN CONCAT(CAST(event_time AS STRING), COALESCE(page_path, ''))
-  END AS exit_view
+  END AS exit_view,
+  CONCAT(CAST(event_time AS STRING), user_id) AS last_user
 FROM events
 WHERE event_type <> 'identify';
 
@@ -30,40 +37,91 @@ SELECT
   MD5(CONCAT_WS(U&'\0000', site, visitor_id, CAST(session_start AS STRING))) AS session_id,
   CAST(session_start AS TIMESTAMP(3)) AS session_start,
   CAST(session_end AS TIMESTAMP(3)) AS session_end,
-  (EXTRACT(EPOCH FROM session_end) - EXTRACT(EPOCH FROM session_start)) * 1000
-    + EXTRACT(MILLISECOND FROM session_end) - EXTRACT(MILLISECOND FROM session_start) AS duration_ms,
+  duration_ms,
   visitor_id,
   page_view_count,
   event_count,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 3), '') AS entry_page,
+  entry_page,
   NULLIF(SUBSTRING(exit_view FROM 24), '') AS exit_page,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 4), '') AS referrer,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 5), '') AS utm_source,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 6), '') AS utm_medium,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 7), '') AS utm_campaign,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 8), '') AS utm_term,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 9), '') AS utm_content,
-  NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 2), '') AS user_agent,
-  page_view_count = 1 AND interaction_count = 0 AS is_bounce
+  referrer,
+  utm_source,
+  utm_medium,
+  utm_campaign,
+  utm_term,
+  utm_content,
+  user_agent,
+  page_view_count = 1 AND interaction_count = 0 AS is_bounce,
+  NULLIF(SUBSTRING(last_user FROM 24), '') AS user_id,
+  traffic_source(entry_url, referrer, utm_source, utm_medium) AS source,
+  traffic_medium(entry_url, referrer, utm_source, utm_medium) AS medium,
+  default_channel_group(
+    traffic_source(entry_url, referrer, utm_source, utm_medium),
+    traffic_medium(entry_url, referrer, utm_source, utm_medium),
+    utm_campaign) AS channel,
+  country,
+  region,
+  language_code(locale) AS language_code,
+  device_type(user_agent) AS device_type,
+  browser(user_agent) AS browser,
+  browser_version(user_agent) AS browser_version,
+  operating_system(user_agent) AS operating_system,
+  interaction_count,
+  engaged_ms,
+  CASE WHEN currency = other_currency THEN revenue END AS revenue,
+  CASE WHEN currency = other_currency THEN NULLIF(currency, '') END AS currency,
+  reason AS bot_reason,
+  reason IS NOT NULL AS is_bot
 FROM (
   SELECT
-    site,
-    MAX(visitor_id) AS visitor_id,
-    MIN(event_time) AS session_start,
-    MAX(event_time) AS session_end,
-    COUNT(*) AS event_count,
-    COUNT(*) FILTER (WHERE is_page_view) AS page_view_count,
-    COUNT(*) FILTER (WHERE is_interaction) AS interaction_count,
-    MIN(entry_view) AS entry_view,
-    MAX(exit_view) AS exit_view
-  FROM TABLE(
-    SESSION(
-      DATA => TABLE visit_events PARTITION BY (site, visitor_id),
-      TIMECOL => DESCRIPTOR(event_time),
-      GAP => INTERVAL '30' MINUTE))
-  GROUP BY
-    site,
-    window_start,
-    window_end
+    *,
+    -- Nobody reads ten pages and more in a second each.
+    COALESCE(
+      bot_reason(user_agent),
+      CASE WHEN page_view_count >= 10 AND duration_ms < (page_view_count - 1) * 1000 THEN 'too fast for a person' END
+    ) AS reason
+  FROM (
+    SELECT
+      *,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 2), '') AS user_agent,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 3), '') AS country,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 4), '') AS region,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 5), '') AS locale,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 6), '') AS entry_page,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 7), '') AS entry_url,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 8), '') AS referrer,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 9), '') AS utm_source,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 10), '') AS utm_medium,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 11), '') AS utm_campaign,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 12), '') AS utm_term,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 13), '') AS utm_content,
+      (EXTRACT(EPOCH FROM session_end) - EXTRACT(EPOCH FROM session_start)) * 1000
+        + EXTRACT(MILLISECOND FROM session_end) - EXTRACT(MILLISECOND FROM session_start) AS duration_ms
+    FROM (
+      SELECT
+        site,
+        MAX(visitor_id) AS visitor_id,
+        MIN(event_time) AS session_start,
+        MAX(event_time) AS session_end,
+        COUNT(*) AS event_count,
+        COUNT(*) FILTER (WHERE is_page_view) AS page_view_count,
+        COUNT(*) FILTER (WHERE is_interaction) AS interaction_count,
+        COALESCE(SUM(engaged_ms), 0) AS engaged_ms,
+        SUM(revenue) AS revenue,
+        MIN(currency) AS currency,
+        MAX(currency) AS other_currency,
+        MIN(entry_view) AS entry_view,
+        MAX(exit_view) AS exit_view,
+        MAX(last_user) AS last_user
+      FROM TABLE(
+        SESSION(
+          DATA => TABLE visit_events PARTITION BY (site, visitor_id),
+          TIMECOL => DESCRIPTOR(event_time),
+          GAP => INTERVAL '30' MINUTE))
+      GROUP BY
+        site,
+        window_start,
+        window_end
+    )
+  )
 )
 ON CONFLICT DO DEDUPLICATE;

@@ -1,2 +1,0 @@
-def channel(source):
-    return source
