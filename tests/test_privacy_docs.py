@@ -30,7 +30,7 @@ def test_every_field_of_an_event_has_its_line() -> None:
 
 
 def test_how_long_it_stays_is_what_the_database_and_the_topic_are_told() -> None:
-    migration = (ROOT / "sql" / "postgres" / "migrations" / "0003_maintenance.sql").read_text()
+    migration = "".join(path.read_text() for path in (ROOT / "sql" / "postgres" / "migrations").glob("*.sql"))
     for table, keep in re.findall(r"\('(\w+)', (?:INTERVAL '([^']+)'|NULL)\)", migration):
         (line,) = [line for line in PAGE.splitlines() if line.startswith("| ") and f"`{table}`" in line.split("|")[1]]
         assert (keep or "for ever") in line.split("|")[2]

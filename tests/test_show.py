@@ -175,9 +175,9 @@ def test_a_real_job_is_planned_and_shown() -> None:
         "ids for de-duplication, by site and message_id: 1 h after the first copy",
         "open visits, by site and visitor_id: until 30 min and 70 s after their last event",
     ]
-    assert in_words(found.plan.sinks()[0], found.plan) == "write sessions: 18 columns"
+    assert in_words(found.plan.sinks()[0], found.plan) == "write sessions: 35 columns"
     assert [in_words(one, found.plan) for one in found.plan.operators if one.kind == "table-source-scan"] == [
-        "read raw_events: 14 columns"
+        "read raw_events: 15 columns"
     ]
 
 
