@@ -50,7 +50,7 @@ def add_session(
     )  # fmt: skip
 
 
-def add_action(
+def add_event(
     tables: Tables,
     *,
     time: datetime,
@@ -60,15 +60,17 @@ def add_action(
     path: str | None = "/",
     user: str | None = None,
     previous: str | None = None,
+    action: bool = True,
     site: str = "shop",
     **columns: Any,
 ) -> None:
-    """An action with a message id of its own."""
+    """An event with a message id of its own."""
     more = "".join(f", {column}" for column in columns)
+    places = ", ".join(["%s"] * (10 + len(columns)))
     tables.written.execute(
-        "INSERT INTO actions (site, event_time, message_id, visitor_id, event_type, event_name, page_path, user_id,"
-        f" previous_id{more}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s{', %s' * len(columns)})",
-        [site, time, f"m{next(numbers)}", visitor, type_, name, path, user, previous, *columns.values()],
+        "INSERT INTO visit_events (site, event_time, message_id, visitor_id, event_type, event_name, is_action,"
+        f" page_path, user_id, previous_id{more}) VALUES ({places})",
+        [site, time, f"m{next(numbers)}", visitor, type_, name, action, path, user, previous, *columns.values()],
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from footfall.settings import ROOT
 
 TABLES = (
     "sessions", "page_views_per_minute", "arrivals_per_minute", "late_events", "rejected_events",
-    "actions", "engagement_per_minute", "elements_per_minute", "web_vitals",
+    "visit_events", "engagement_per_minute", "elements_per_minute", "web_vitals",
 )  # fmt: skip
 FLINK_TYPES = {
     "STRING": "text", "TIMESTAMP(3)": "timestamp with time zone", "BIGINT": "bigint", "INT": "integer",
@@ -85,7 +85,8 @@ def down(tables: Tables, count: int) -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_has_the_columns_keys_and_comments_that_flink_declares(untouched: Tables, table: str) -> None:
     declared = (ROOT / "sql" / "tables" / f"{table}.sql").read_text()
-    column = r"^  (\w+) (STRING|TIMESTAMP\(3\)|BIGINT|INT|BOOLEAN|DECIMAL\(\d+, \d+\))( NOT NULL)? COMMENT '((?:[^']|'')*)',$"
+    types = r"STRING|TIMESTAMP\(3\)|BIGINT|INT|BOOLEAN|DECIMAL\(\d+, \d+\)"
+    column = rf"^  (\w+) ({types})( NOT NULL)? COMMENT '((?:[^']|'')*)',$"
     columns = [
         (name, FLINK_TYPES[kind], bool(not_null), comment.replace("''", "'"))
         for name, kind, not_null, comment in re.findall(column, declared, re.MULTILINE)

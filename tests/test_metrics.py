@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from conftest import Tables
-from metric_rows import add_action, add_session, add_site, at
+from metric_rows import add_event, add_session, add_site, at
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 
@@ -21,9 +21,9 @@ def test_a_visit_with_a_goal_is_engaged_however_short_it_was(tables: Tables) -> 
     add_session(tables, "short", visitor="v2", start=at("12:00:00"), seconds=10)
     add_session(tables, "long", visitor="v3", start=at("12:00:00"), seconds=10.001)
     add_session(tables, "two pages", visitor="v4", start=at("12:00:00"), pages=2)
-    add_action(tables, visitor="v1", time=at("12:00:05"), name="Signed Up")
-    add_action(tables, visitor="v2", time=at("12:00:05"), name="Opened")
-    add_action(tables, visitor="v2", time=at("12:00:05"), type_="page", name="Signed Up")  # a page of that name
+    add_event(tables, visitor="v1", time=at("12:00:05"), name="Signed Up")
+    add_event(tables, visitor="v2", time=at("12:00:05"), name="Opened")
+    add_event(tables, visitor="v2", time=at("12:00:05"), type_="page", name="Signed Up")  # a page of that name
     rows = tables.run(tables.reader, "SELECT session_id, goal_count, is_engaged FROM visits ORDER BY 1")
     assert rows == [("goal", 1, True), ("long", 0, True), ("short", 0, False), ("two pages", 0, True)]
 
@@ -31,7 +31,7 @@ def test_a_visit_with_a_goal_is_engaged_however_short_it_was(tables: Tables) -> 
 def test_a_goal_that_is_named_today_counts_for_the_past(tables: Tables) -> None:
     add_site(tables)
     add_session(tables, "a", start=at("12:00:00"))
-    add_action(tables, time=at("12:00:00"), name="Signed Up", revenue=Decimal("2.5"), currency="EUR")
+    add_event(tables, time=at("12:00:00"), name="Signed Up", revenue=Decimal("2.5"), currency="EUR")
     assert tables.run(tables.reader, "SELECT * FROM conversions") == []
     tables.run(tables.owner, "UPDATE sites SET goals = '{Signed Up}'")
     rows = tables.run(tables.reader, "SELECT goal, session_id, revenue, currency FROM conversions")
@@ -41,7 +41,7 @@ def test_a_goal_that_is_named_today_counts_for_the_past(tables: Tables) -> None:
 def test_a_conversion_is_there_before_its_visit_has_ended_but_gets_no_credit_yet(tables: Tables) -> None:
     add_site(tables, goals=["Signed Up"])
     add_session(tables, "before", start=at("08:00:00"), channel="Email")
-    add_action(tables, time=at("12:00:00"), name="Signed Up")
+    add_event(tables, time=at("12:00:00"), name="Signed Up")
     assert tables.run(tables.reader, "SELECT session_id FROM conversions") == [(None,)]
     assert tables.run(tables.reader, "SELECT * FROM attributed_conversions") == []
 
@@ -59,7 +59,7 @@ def test_each_model_gives_the_credit_to_its_visit(tables: Tables) -> None:
     ):
         add_session(tables, name, start=start, channel=channel, seconds=60)
     add_session(tables, "another's", visitor="v2", start=last - day, channel="Display")
-    add_action(tables, time=last + timedelta(seconds=30), name="Signed Up")
+    add_event(tables, time=last + timedelta(seconds=30), name="Signed Up")
     rows = tables.run(tables.reader, "SELECT model, channel FROM attributed_conversions ORDER BY 1")
     assert rows == [("first touch", "Paid Search"), ("last non-direct", "Email"), ("last touch", "Direct")]
 
@@ -67,7 +67,7 @@ def test_each_model_gives_the_credit_to_its_visit(tables: Tables) -> None:
 def test_a_visitor_who_only_came_directly_is_credited_to_that_in_every_model(tables: Tables) -> None:
     add_site(tables, goals=["Signed Up"])
     add_session(tables, "a", start=at("12:00:00"))
-    add_action(tables, time=at("12:00:00"), name="Signed Up")
+    add_event(tables, time=at("12:00:00"), name="Signed Up")
     assert {row[0] for row in tables.run(tables.reader, "SELECT channel FROM attributed_conversions")} == {"Direct"}
 
 
@@ -173,7 +173,7 @@ def test_active_now_is_of_the_last_minutes_and_never_of_the_future(tables: Table
         ("gone", 1860),
         ("future", -600),
     ):
-        add_action(tables, visitor=visitor, time=now - timedelta(seconds=seconds), type_="page", country="AT")
+        add_event(tables, visitor=visitor, time=now - timedelta(seconds=seconds), type_="page", country="AT")
     assert tables.run(tables.reader, "SELECT active_now('shop'), active_now('shop', 30)") == [(2, 3)]
     assert tables.run(tables.reader, "SELECT * FROM live_visitors") == [("shop", "/", "AT", 2, 3)]
     assert len(tables.run(tables.reader, "SELECT * FROM live_events")) == 3
@@ -191,3 +191,56 @@ def test_the_reader_reads_every_view_and_the_writer_none(tables: Tables) -> None
         ]
         comment = tables.run(tables.owner, "SELECT obj_description(%s::regclass)", view)
         assert comment != [(None,)], view
+
+
+def test_visits_since_are_those_of_an_independent_sessionizer(tables: Tables) -> None:
+    chance = random.Random(2)
+    log: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
+    for _ in range(800):
+        time = at("00:00:00") + timedelta(milliseconds=chance.randrange(12 * 3_600_000))
+        log[f"v{chance.randrange(40)}"].append((time, chance.choice(["/a", "/b", "Opened"])))
+    log["edge"] = [(at("01:00:00"), "/a"), (at("01:30:00"), "/b"), (at("02:00:00.001"), "/a")]
+    for visitor, events in log.items():
+        for time, what in events:
+            page = what.startswith("/")
+            add_event(
+                tables, visitor=visitor, time=time, type_="page" if page else "track", path=what if page else "/x",
+                engaged_ms=None if page else 5,
+            )  # fmt: skip
+    expected = []
+    for visitor, events in log.items():
+        visit: list[tuple[datetime, str]] = []
+        for event in [*sorted(events), None]:
+            if visit and (event is None or event[0] - visit[-1][0] > timedelta(minutes=30)):
+                pages = [what for _, what in visit if what.startswith("/")]
+                length = visit[-1][0] - visit[0][0]
+                expected.append((
+                    visitor, visit[0][0], visit[-1][0], round(length.total_seconds() * 1000), len(pages), len(visit),
+                    5 * (len(visit) - len(pages)), pages[0] if pages else None, pages[-1] if pages else None,
+                ))  # fmt: skip
+                visit = []
+            if event:
+                visit.append(event)
+    query = (
+        "SELECT visitor_id, session_start, session_end, duration_ms, page_view_count, event_count, engaged_ms,"
+        " entry_page, exit_page FROM visits_since('-infinity')"
+    )
+    assert sorted(tables.run(tables.reader, query), key=repr) == sorted(expected, key=repr)
+    assert len(expected) > 300
+
+
+def test_a_visit_is_live_until_its_row_in_sessions_is_there(tables: Tables) -> None:
+    now = datetime.now(UTC)
+    add_event(tables, visitor="open", time=now - timedelta(minutes=5), type_="page", path="/a", user="u1", country="AT")
+    add_event(tables, visitor="open", time=now - timedelta(minutes=4), path="/b")
+    add_event(tables, visitor="waits", time=now - timedelta(minutes=31), type_="page")
+    add_event(tables, visitor="done", time=now - timedelta(minutes=40), type_="page")
+    add_event(tables, visitor="old", time=now - timedelta(days=2), type_="page")
+    add_session(tables, "done", visitor="done", start=now - timedelta(minutes=40))
+    query = "SELECT visitor_id, entry_page, exit_page, current_page, country, user_id FROM live_sessions ORDER BY 1"
+    assert tables.run(tables.reader, query) == [
+        ("open", "/a", "/a", "/b", "AT", "u1"),
+        ("waits", "/", "/", "/", None, None),
+    ]
+    add_session(tables, "waits", visitor="waits", start=now - timedelta(minutes=31))
+    assert [row[0] for row in tables.run(tables.reader, query)] == ["open"]

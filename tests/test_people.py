@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import psycopg
 import pytest
 from conftest import Tables
-from metric_rows import add_action, add_session, add_site, at, write_page_views
+from metric_rows import add_event, add_session, add_site, at, write_page_views
 
 DAY = date(2026, 1, 31)
 
@@ -41,7 +41,7 @@ VIEW_ADD_BUY = [{"page_path": "/p/%"}, {"event_name": "Product Added"}, {"event_
 def act(tables: Tables, visitor: str, second: float, what: str) -> None:
     """A page view of a path, or a track event of a name."""
     page = what.startswith("/")
-    add_action(
+    add_event(
         tables, visitor=visitor, time=at("12:00:00") + timedelta(seconds=second), type_="page" if page else "track",
         name=None if page else what, path=what if page else "/",
     )  # fmt: skip
@@ -144,9 +144,9 @@ def person_of(tables: Tables) -> dict[str, Any]:
 def test_a_sign_in_counts_backwards_for_the_visits_of_the_same_device(tables: Tables) -> None:
     add_session(tables, "a", visitor="phone", start=at("10:00:00"))
     add_session(tables, "b", visitor="phone", start=at("12:00:00"), user="u1")
-    add_action(tables, visitor="phone", time=at("12:00:01"), type_="identify", user="u1")
+    add_event(tables, visitor="phone", time=at("12:00:01"), type_="identify", user="u1")
     add_session(tables, "c", visitor="laptop", start=at("13:00:00"), user="u1")
-    add_action(tables, visitor="laptop", time=at("13:00:01"), type_="identify", user="u1")
+    add_event(tables, visitor="laptop", time=at("13:00:01"), type_="identify", user="u1")
     add_session(tables, "d", visitor="stranger", start=at("14:00:00"))
     assert person_of(tables) == {"a": "u1", "b": "u1", "c": "u1", "d": "stranger"}
     assert tables.run(tables.reader, "SELECT person_id, visit_count, visitor_count FROM people ORDER BY 1") == [
@@ -160,7 +160,7 @@ def test_two_users_of_one_device_are_a_conflict_and_share_no_visit(tables: Table
     add_session(tables, "b", visitor="phone", start=at("12:00:00"), user="u1")
     add_session(tables, "c", visitor="phone", start=at("14:00:00"), user="u2")
     for user in ("u1", "u2"):
-        add_action(tables, visitor="phone", time=at("12:00:01"), type_="identify", user=user)
+        add_event(tables, visitor="phone", time=at("12:00:01"), type_="identify", user=user)
     assert person_of(tables) == {"a": "phone", "b": "u1", "c": "u2"}
     assert tables.run(tables.reader, "SELECT visitor_id, user_ids FROM identity_conflicts") == [("phone", ["u1", "u2"])]
 
@@ -173,7 +173,7 @@ def test_aliases_are_followed_to_their_end(tables: Tables) -> None:
         ("ring-a", "ring-b"),
         ("to-ring", "ring-b"),
     ):
-        add_action(tables, visitor="server", time=at("12:00:00"), type_="alias", user=user, previous=previous)
+        add_event(tables, visitor="server", time=at("12:00:00"), type_="alias", user=user, previous=previous)
     found = dict(tables.run(tables.reader, "SELECT previous_id, user_id FROM user_aliases"))  # type: ignore[arg-type]
     assert found == {"u1": "u3", "u2": "u3", "ring-a": "ring-a", "ring-b": "ring-a", "to-ring": "ring-a"}
     add_session(tables, "a", visitor="x", start=at("10:00:00"), user="u1")
@@ -182,7 +182,7 @@ def test_aliases_are_followed_to_their_end(tables: Tables) -> None:
 
 def test_of_two_aliases_of_one_id_the_later_counts(tables: Tables) -> None:
     for time, user in (("12:00:01", "late"), ("12:00:00", "early")):
-        add_action(tables, visitor="server", time=at(time), type_="alias", user=user, previous="u1")
+        add_event(tables, visitor="server", time=at(time), type_="alias", user=user, previous="u1")
     assert tables.run(tables.reader, "SELECT user_id FROM user_aliases") == [("late",)]
 
 

@@ -338,7 +338,10 @@ def test_a_terminal_shows_the_rows_side_by_side_and_what_differs_in_colour(tmp_p
         ("tests/sql/late_events.yml", ["late_events"]),
         ("sql/jobs/sessions.sql", ["sessions"]),
         ("sql/views/arrivals.sql", ["arrivals_per_minute"]),
-        ("sql/views/received_events.sql", ["actions", "engagement_per_minute", "late_events", "page_views_per_minute", "sessions"]),
+        (
+            "sql/views/received_events.sql",
+            ["engagement_per_minute", "late_events", "page_views_per_minute", "sessions", "visit_events"],
+        ),
         ("sql/tables/sessions.sql", ["sessions"]),
         ("sql/tables/raw_records.sql", ["rejected_events"]),
         ("sql/functions.sql", JOBS),

@@ -5,7 +5,7 @@
 -- What is wanted of the first and of the last page view travels with its time in one text, since MIN and MAX are what a
 -- session window can merge. U+0000 parts the fields: the view events has removed it from each. A visit without any page
 -- view has device and place of its first event ('0' sorts before '1').
-CREATE TEMPORARY VIEW visit_events AS
+CREATE TEMPORARY VIEW packed_events AS
 SELECT
   site,
   visitor_id,
@@ -17,13 +17,13 @@ SELECT
   CASE WHEN revenue IS NOT NULL THEN COALESCE(currency, '') END AS currency,
   CASE
     WHEN event_type IN ('page', 'screen') THEN CONCAT_WS(U&'\0000',
-      '0', CAST(event_time AS STRING), COALESCE(user_agent, ''), COALESCE(country, ''), COALESCE(region, ''),
-      COALESCE(locale, ''), COALESCE(page_path, ''), COALESCE(page_url, ''), COALESCE(referrer, ''),
+      '0', CAST(event_time AS STRING), COALESCE(page_path, ''), COALESCE(user_agent, ''), COALESCE(country, ''),
+      COALESCE(region, ''), COALESCE(locale, ''), COALESCE(page_url, ''), COALESCE(referrer, ''),
       COALESCE(utm_source, ''), COALESCE(utm_medium, ''), COALESCE(utm_campaign, ''), COALESCE(utm_term, ''),
       COALESCE(utm_content, ''))
     ELSE CONCAT_WS(U&'\0000',
-      '1', CAST(event_time AS STRING), COALESCE(user_agent, ''), COALESCE(country, ''), COALESCE(region, ''),
-      COALESCE(locale, ''))
+      '1', CAST(event_time AS STRING), '', COALESCE(user_agent, ''), COALESCE(country, ''),
+      COALESCE(region, ''), COALESCE(locale, ''))
   END AS entry_view,
   CASE WHEN event_type IN ('page', 'screen') THEN CONCAT(CAST(event_time AS STRING), COALESCE(page_path, ''))
   END AS exit_view,
@@ -81,11 +81,11 @@ FROM (
   FROM (
     SELECT
       *,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 2), '') AS user_agent,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 3), '') AS country,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 4), '') AS region,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 5), '') AS locale,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 6), '') AS entry_page,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 2), '') AS entry_page,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 3), '') AS user_agent,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 4), '') AS country,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 5), '') AS region,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 6), '') AS locale,
       NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 7), '') AS entry_url,
       NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 8), '') AS referrer,
       NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 9), '') AS utm_source,
@@ -113,7 +113,7 @@ FROM (
         MAX(last_user) AS last_user
       FROM TABLE(
         SESSION(
-          DATA => TABLE visit_events PARTITION BY (site, visitor_id),
+          DATA => TABLE packed_events PARTITION BY (site, visitor_id),
           TIMECOL => DESCRIPTOR(event_time),
           GAP => INTERVAL '30' MINUTE))
       GROUP BY

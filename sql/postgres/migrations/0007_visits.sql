@@ -40,7 +40,7 @@ COMMENT ON COLUMN sessions.currency IS 'ISO 4217 code of revenue';
 COMMENT ON COLUMN sessions.bot_reason IS 'why the visit is taken for a program''s; NULL for a person''s';
 COMMENT ON COLUMN sessions.is_bot IS 'whether there is such a reason';
 
-CREATE TABLE actions (
+CREATE TABLE visit_events (
   site text NOT NULL,
   event_time timestamptz NOT NULL,
   message_id text NOT NULL,
@@ -49,37 +49,42 @@ CREATE TABLE actions (
   previous_id text,
   event_type text NOT NULL,
   event_name text,
+  is_action boolean NOT NULL,
   page_path text,
   country text,
   search_term text,
   element_name text,
   target_url text,
   label text,
+  engaged_ms bigint,
   revenue numeric(18, 4),
   currency text,
   PRIMARY KEY (site, event_time, message_id)
 ) PARTITION BY RANGE (event_time);
-CREATE INDEX ON actions (site, visitor_id, event_time);
-CREATE INDEX ON actions (site, event_name, event_time);
-COMMENT ON TABLE actions IS
-  'one row per event that a visitor or the site''s own software made happen: what a visit consists of.';
-COMMENT ON COLUMN actions.site IS 'site that the event belongs to';
-COMMENT ON COLUMN actions.event_time IS 'when it happened, UTC';
-COMMENT ON COLUMN actions.message_id IS 'id that the sender gave the event';
-COMMENT ON COLUMN actions.visitor_id IS 'anonymousId, else userId';
-COMMENT ON COLUMN actions.user_id IS 'id of the signed-in user';
-COMMENT ON COLUMN actions.previous_id IS 'of an alias: the id that user_id replaces';
-COMMENT ON COLUMN actions.event_type IS 'page, screen, track, identify, group or alias';
-COMMENT ON COLUMN actions.event_name IS 'name of the track event, page or screen';
-COMMENT ON COLUMN actions.page_path IS 'path of the page';
-COMMENT ON COLUMN actions.country IS 'ISO 3166-1 code of the country';
-COMMENT ON COLUMN actions.search_term IS 'what was searched for on the site';
-COMMENT ON COLUMN actions.element_name IS 'name of the element that was clicked';
-COMMENT ON COLUMN actions.target_url IS 'where a click led';
-COMMENT ON COLUMN actions.label IS 'properties.label, for whatever the site tells apart by it';
-COMMENT ON COLUMN actions.revenue IS 'what the event earned; negative for a refund';
-COMMENT ON COLUMN actions.currency IS 'ISO 4217 code of revenue';
-SELECT keep_by_time('actions', 'event_time');
+CREATE INDEX ON visit_events (site, visitor_id, event_time);
+CREATE INDEX ON visit_events (site, event_name, event_time);
+COMMENT ON TABLE visit_events IS 'one row per event that came on time, once: what visits consist of.';
+COMMENT ON COLUMN visit_events.site IS 'site that the event belongs to';
+COMMENT ON COLUMN visit_events.event_time IS 'when it happened, UTC';
+COMMENT ON COLUMN visit_events.message_id IS 'id that the sender gave the event';
+COMMENT ON COLUMN visit_events.visitor_id IS 'anonymousId, else userId';
+COMMENT ON COLUMN visit_events.user_id IS 'id of the signed-in user';
+COMMENT ON COLUMN visit_events.previous_id IS 'of an alias: the id that user_id replaces';
+COMMENT ON COLUMN visit_events.event_type IS 'page, screen, track, identify, group or alias';
+COMMENT ON COLUMN visit_events.event_name IS 'name of the track event, page or screen';
+COMMENT ON COLUMN visit_events.is_action IS
+  'whether somebody did something; a page reports the rest by itself';
+COMMENT ON COLUMN visit_events.page_path IS 'path of the page';
+COMMENT ON COLUMN visit_events.country IS 'ISO 3166-1 code of the country';
+COMMENT ON COLUMN visit_events.search_term IS 'what was searched for on the site';
+COMMENT ON COLUMN visit_events.element_name IS 'name of the element that was clicked';
+COMMENT ON COLUMN visit_events.target_url IS 'where a click led';
+COMMENT ON COLUMN visit_events.label IS 'properties.label, for whatever the site tells apart by it';
+COMMENT ON COLUMN visit_events.engaged_ms IS
+  'time in ms that the page was visible and in use, since the last report';
+COMMENT ON COLUMN visit_events.revenue IS 'what the event earned; negative for a refund';
+COMMENT ON COLUMN visit_events.currency IS 'ISO 4217 code of revenue';
+SELECT keep_by_time('visit_events', 'event_time');
 
 CREATE TABLE engagement_per_minute (
   site text NOT NULL,
@@ -150,17 +155,19 @@ SELECT keep_by_time('web_vitals', 'event_time');
 CREATE INDEX ON sessions (site, visitor_id, session_start);
 
 INSERT INTO retention (table_name, keep) VALUES
-  ('actions', NULL),
+  ('visit_events', NULL),
   ('engagement_per_minute', NULL),
   ('elements_per_minute', NULL),
   ('web_vitals', NULL);
-GRANT SELECT, INSERT, UPDATE ON actions, engagement_per_minute, elements_per_minute, web_vitals TO footfall_writer;
-GRANT SELECT ON actions, engagement_per_minute, elements_per_minute, web_vitals TO footfall_reader;
+GRANT SELECT, INSERT, UPDATE ON visit_events, engagement_per_minute, elements_per_minute, web_vitals
+TO footfall_writer;
+GRANT SELECT ON visit_events, engagement_per_minute, elements_per_minute, web_vitals TO footfall_reader;
 
 -- migrate:down
 
-DELETE FROM retention WHERE table_name IN ('actions', 'engagement_per_minute', 'elements_per_minute', 'web_vitals');
-DROP TABLE actions, engagement_per_minute, elements_per_minute, web_vitals;
+DELETE FROM retention
+WHERE table_name IN ('visit_events', 'engagement_per_minute', 'elements_per_minute', 'web_vitals');
+DROP TABLE visit_events, engagement_per_minute, elements_per_minute, web_vitals;
 DROP INDEX sessions_site_visitor_id_session_start_idx;
 ALTER TABLE sessions
   DROP COLUMN user_id,

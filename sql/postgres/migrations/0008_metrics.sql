@@ -1,6 +1,6 @@
--- What analysts ask of visits and actions: goals, attribution, days in the site's time zone, funnels, people, anomalies,
--- and how good the data is. Views and functions over the tables that Flink writes: a goal or a funnel named today counts
--- for last month too, and nothing can differ from the rows that it is told from. docs/definitions.md says what each means.
+-- What analysts ask of visits and their events: goals, attribution, days in the site's time zone, what happens now, and
+-- how good the data is. Views and functions over the tables that Flink writes: a goal named today counts for last month
+-- too, and nothing can differ from the rows that it is told from. docs/definitions.md says what each means.
 
 -- migrate:up
 
@@ -14,7 +14,7 @@ CREATE VIEW conversions AS
 SELECT
   a.site, a.event_name AS goal, a.event_time, a.message_id, a.visitor_id, s.session_id, s.session_start,
   s.source, s.medium, s.channel, s.utm_campaign, s.is_bot, a.revenue, a.currency
-FROM actions AS a
+FROM visit_events AS a
 JOIN sites AS g ON g.site = a.site AND a.event_name = ANY (g.goals)
 LEFT JOIN LATERAL (
   SELECT * FROM sessions AS v
@@ -35,7 +35,7 @@ SELECT
   s.duration_ms > 10000 OR s.page_view_count >= 2 OR g.goal_count > 0 AS is_engaged
 FROM sessions AS s
 CROSS JOIN LATERAL (
-  SELECT count(*) AS goal_count FROM actions AS a JOIN sites AS t ON t.site = a.site
+  SELECT count(*) AS goal_count FROM visit_events AS a JOIN sites AS t ON t.site = a.site
   WHERE a.site = s.site AND a.visitor_id = s.visitor_id AND a.event_time BETWEEN s.session_start AND s.session_end
     AND a.event_type = 'track' AND a.event_name = ANY (t.goals)
 ) AS g;
@@ -146,13 +146,61 @@ FROM rejected_events
 GROUP BY 1, 2, 3;
 COMMENT ON VIEW rejected_per_hour IS 'records that are no events, by reason';
 
--- Now: actions are there a second after they came.
+-- Visits from their events alone, as the job sessions cuts them: open ones, and those whose end that job waits for.
+CREATE FUNCTION visits_since(since timestamptz)
+RETURNS TABLE (
+  site text, visitor_id text, session_start timestamptz, session_end timestamptz, duration_ms bigint,
+  page_view_count bigint, event_count bigint, engaged_ms bigint, entry_page text, exit_page text, current_page text,
+  country text, user_id text
+)
+LANGUAGE sql STABLE AS $$
+  WITH gaps AS (
+    SELECT
+      *,
+      event_time > lag(event_time) OVER visitor + INTERVAL '30 minutes' AS begins
+    FROM visit_events
+    WHERE event_time >= since
+    WINDOW visitor AS (PARTITION BY site, visitor_id ORDER BY event_time, page_path)
+  ),
+  numbered AS (
+    SELECT *, count(*) FILTER (WHERE begins) OVER (PARTITION BY site, visitor_id ORDER BY event_time) AS visit FROM gaps
+  ),
+  views AS (
+    SELECT *, event_type IN ('page', 'screen') AS is_view, coalesce(page_path, '') COLLATE "C" AS page FROM numbered
+  )
+  SELECT
+    site, visitor_id, min(event_time), max(event_time),
+    (extract(epoch FROM max(event_time) - min(event_time)) * 1000)::bigint,
+    count(*) FILTER (WHERE is_view), count(*), coalesce(sum(engaged_ms), 0)::bigint,
+    (array_agg(page_path ORDER BY event_time, page) FILTER (WHERE is_view))[1],
+    (array_agg(page_path ORDER BY event_time DESC, page DESC) FILTER (WHERE is_view))[1],
+    (array_agg(page_path ORDER BY event_time DESC, page DESC) FILTER (WHERE page <> ''))[1],
+    (array_agg(country ORDER BY is_view DESC, event_time, page, country))[1],
+    (array_agg(user_id ORDER BY event_time DESC, user_id COLLATE "C" DESC) FILTER (WHERE user_id IS NOT NULL))[1]
+  FROM views
+  GROUP BY site, visitor_id, visit
+$$;
+COMMENT ON FUNCTION visits_since IS
+  'one row per visit, made of the events since then: seconds old, and for a finished visit what sessions says of it';
+
+CREATE VIEW live_sessions AS
+SELECT v.*
+FROM visits_since(now() - INTERVAL '1 day') AS v
+WHERE NOT EXISTS (
+  SELECT FROM sessions AS s
+  WHERE s.site = v.site AND s.visitor_id = v.visitor_id
+    AND s.session_start <= v.session_start AND s.session_end >= v.session_end
+);
+COMMENT ON VIEW live_sessions IS
+  'one row per visit of the last day that is open, or whose row in sessions is still waited for: gone once that is there';
+
+-- Now: an event is here a second after it came.
 CREATE VIEW live_visitors AS
 SELECT
   site, coalesce(page_path, '') AS page_path, coalesce(country, '') AS country,
   count(DISTINCT visitor_id) FILTER (WHERE event_time > now() - INTERVAL '5 minutes') AS visitor_count_5,
   count(DISTINCT visitor_id) AS visitor_count_30
-FROM actions
+FROM visit_events
 WHERE event_time > now() - INTERVAL '30 minutes' AND event_time <= now()
 GROUP BY 1, 2, 3;
 COMMENT ON VIEW live_visitors IS
@@ -160,23 +208,23 @@ COMMENT ON VIEW live_visitors IS
 
 CREATE FUNCTION active_now(site_name text, minutes integer DEFAULT 5) RETURNS bigint
 LANGUAGE sql STABLE AS $$
-  SELECT count(DISTINCT visitor_id) FROM actions
+  SELECT count(DISTINCT visitor_id) FROM visit_events
   WHERE site = site_name AND event_time > now() - make_interval(mins => minutes) AND event_time <= now()
 $$;
 COMMENT ON FUNCTION active_now IS 'distinct visitors of the last minutes';
 
 CREATE VIEW live_events AS
 SELECT site, event_time, message_id, visitor_id, event_type, event_name, page_path, country
-FROM actions
-WHERE event_time > now() - INTERVAL '5 minutes' AND event_time <= now();
+FROM visit_events
+WHERE is_action AND event_time > now() - INTERVAL '5 minutes' AND event_time <= now();
 COMMENT ON VIEW live_events IS 'what happened in the last five minutes';
 
 GRANT SELECT ON conversions, visits, traffic_per_hour, traffic_per_day, attributed_conversions, elements_per_hour,
-  web_vitals_per_day, data_quality_per_hour, rejected_per_hour, live_visitors, live_events TO footfall_reader;
-GRANT EXECUTE ON FUNCTION zone_of, unique_visitors, active_now TO footfall_reader;
+  web_vitals_per_day, data_quality_per_hour, rejected_per_hour, live_sessions, live_visitors, live_events TO footfall_reader;
+GRANT EXECUTE ON FUNCTION zone_of, unique_visitors, visits_since, active_now TO footfall_reader;
 
 -- migrate:down
 
-DROP VIEW live_events, live_visitors, rejected_per_hour, data_quality_per_hour, web_vitals_per_day, elements_per_hour,
+DROP VIEW live_events, live_visitors, live_sessions, rejected_per_hour, data_quality_per_hour, web_vitals_per_day, elements_per_hour,
   attributed_conversions, traffic_per_day, traffic_per_hour, visits, conversions;
-DROP FUNCTION active_now, unique_visitors, zone_of;
+DROP FUNCTION active_now, visits_since, unique_visitors, zone_of;

@@ -6,7 +6,7 @@
 -- The user that each id stands for in the end, after all aliases; of a ring of aliases, the smallest id in it.
 CREATE VIEW user_aliases AS
 WITH RECURSIVE links AS (
-  SELECT DISTINCT ON (site, previous_id) site, previous_id, user_id FROM actions
+  SELECT DISTINCT ON (site, previous_id) site, previous_id, user_id FROM visit_events
   WHERE event_type = 'alias' AND previous_id IS NOT NULL AND user_id IS NOT NULL AND previous_id <> user_id
   ORDER BY site, previous_id, event_time DESC, message_id DESC
 ),
@@ -32,9 +32,9 @@ COMMENT ON VIEW user_aliases IS 'one row per id that an alias call replaced, wit
 
 CREATE VIEW visitor_users AS
 WITH seen AS (
-  SELECT site, visitor_id, user_id FROM actions WHERE user_id IS NOT NULL
+  SELECT site, visitor_id, user_id FROM visit_events WHERE user_id IS NOT NULL
   UNION
-  SELECT site, previous_id, user_id FROM actions
+  SELECT site, previous_id, user_id FROM visit_events
   WHERE event_type = 'alias' AND previous_id IS NOT NULL AND user_id IS NOT NULL
 )
 SELECT DISTINCT s.site, s.visitor_id, coalesce(a.user_id, s.user_id) AS user_id
@@ -217,8 +217,8 @@ BEGIN
           AND (s.page_path IS NULL OR a.page_path LIKE s.page_path)
           AND (s.label IS NULL OR s.label = a.label)
       ) AS matched
-    FROM actions AS a
-    WHERE a.site = site_name AND a.event_time >= begins AND a.event_time < ends + asked.within
+    FROM visit_events AS a
+    WHERE a.site = site_name AND a.is_action AND a.event_time >= begins AND a.event_time < ends + asked.within
     ORDER BY a.visitor_id, place
   LOOP
     IF action.visitor_id IS DISTINCT FROM visitor_id THEN
