@@ -26,7 +26,7 @@ from typing import Any
 import psycopg
 from rich.console import Console
 
-from footfall import cluster, database
+from footfall import cluster, database, suite
 from footfall.errors import FootfallError
 from footfall.events import record_count, sender
 from footfall.latency import measure_latency
@@ -216,7 +216,7 @@ def _summary(measured: dict[str, list[Figures]]) -> dict[str, Figures]:
 def _clean(settings: Settings) -> None:
     """Take the bench's rows out of the tables again."""
     with psycopg.connect(database.owner(settings), autocommit=True) as connection:
-        for table in ("sessions", "page_views_per_minute", "arrivals_per_minute", "late_events", "rejected_events"):
+        for table in {table for job in suite.all_jobs() for table in suite.reads_and_writes(job)[1]}:
             connection.execute(f"DELETE FROM {table} WHERE site IN ('bench', 'latency', '') OR site IS NULL")  # noqa: S608
 
 

@@ -34,7 +34,7 @@ def distribution(settings: Settings) -> Path:
         script.chmod(0o755)
     _link(wheel / "lib", home / "lib")
     _link(wheel / "opt", home / "opt")
-    # A JVM loads the native part of Python's bridge once: by the class loader of all jobs, not by one that each job has.
+    # A JVM loads the native part of Python's bridge once: by the loader of all jobs, not by one that each job has.
     for jar in (wheel / "opt").glob("flink-python-*.jar"):
         (home / "lib" / jar.name).symlink_to(jar)
     _link(jars / "flink", home / "lib")

@@ -38,9 +38,13 @@ def truncate(settings: Settings, *tables: str) -> None:
 
 def rows(settings: Settings, table: str) -> list[Row]:
     """Every column of every row, in an order that depends on nothing but them."""
-    query = sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))
+    return sorted(asked(settings, sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))), key=repr)
+
+
+def asked(settings: Settings, query: str | sql.Composed) -> list[Row]:
+    """What the reader is answered, with times in UTC."""
     with psycopg.connect(database.reader(settings), options="-c timezone=UTC -c statement_timeout=0") as connection:
-        return sorted(connection.execute(query).fetchall(), key=repr)
+        return connection.execute(query).fetchall()  # type: ignore[arg-type]
 
 
 def count(settings: Settings, table: str) -> int:

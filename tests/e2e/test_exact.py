@@ -17,6 +17,7 @@ from footfall.visitors import heartbeat
 from . import readers
 from .helpers import (
     Row,
+    asked,
     assert_same_rows,
     cancel,
     completed_checkpoints,
@@ -34,7 +35,9 @@ pytestmark = [
     pytest.mark.cluster,
     pytest.mark.skipif(not readers.FILE.exists(), reason=f"{readers.FILE} is not there: data for tests"),
 ]
-TABLES = ("sessions", "page_views_per_minute", "arrivals_per_minute", "late_events", "rejected_events")
+TABLES = (
+    "sessions", "page_views_per_minute", "visit_events", "arrivals_per_minute", "late_events", "rejected_events",
+)  # fmt: skip
 TWO_HOURS_MS = 7_200_000
 
 
@@ -97,6 +100,17 @@ def test_a_loaded_file_gives_the_sessions_of_the_independent_sessionizer(
 
 def test_shuffled_arrival_copies_and_parallelism_change_no_session(log: Log, sessions: list[Row]) -> None:
     assert_same_rows(log.tables["sessions"], sessions)
+
+
+def test_visits_told_from_their_events_are_the_sessions(log: Log, requests: list[readers.Request]) -> None:
+    assert len(log.tables["visit_events"]) == len(requests)
+    columns = (
+        "site, visitor_id, session_start, session_end, duration_ms, page_view_count, event_count, entry_page, exit_page"
+    )
+    query = f"SELECT {columns} FROM "
+    assert_same_rows(
+        asked(log.settings, f"{query} visits_since('-infinity')"), asked(log.settings, f"{query} sessions")
+    )
 
 
 def test_page_views_of_the_shuffled_log_are_those_of_the_file(log: Log, requests: list[readers.Request]) -> None:
