@@ -150,19 +150,28 @@ def await_checkpoint(settings: Settings, id_: str, seconds: float = 120) -> None
     """
     deadline = time.monotonic() + seconds
     while True:
-        detail = flink.rest(settings, f"/jobs/{id_}")
-        failures = flink.rest(settings, f"/jobs/{id_}/exceptions")["exceptionHistory"]["entries"]
-        if failures or detail["state"] in ("FAILED", "FAILING", "CANCELED"):
-            raise FootfallError(root_cause(failures[0]["stacktrace"]) if failures else "it failed without a word")
+        detail = refuse_failed(settings, id_)
         if all(vertex["status"] in ("RUNNING", "FINISHED") for vertex in detail["vertices"]):
             break
         if time.monotonic() > deadline:
             raise FootfallError(f"it did not run within {seconds:.0f} s: are there free slots on the cluster?")
+        flink.revive(settings)
         time.sleep(0.2)
     trigger = flink.rest(settings, f"/jobs/{id_}/checkpoints", {})["request-id"]
     operation = _wait_for(settings, f"/jobs/{id_}/checkpoints/{trigger}")
     if "failure-cause" in operation:
-        raise FootfallError(f"its first checkpoint failed: {_cause(operation)}")
+        refuse_failed(settings, id_)  # says why, where it is the job that failed
+        raise FootfallError(f"its checkpoint failed: {_cause(operation)}")
+
+
+def refuse_failed(settings: Settings, id_: str) -> dict[str, Any]:
+    """What Flink knows of a job. Raises FootfallError with the reason where it has failed since its start."""
+    detail: dict[str, Any] = flink.rest(settings, f"/jobs/{id_}")
+    failures = flink.rest(settings, f"/jobs/{id_}/exceptions")["exceptionHistory"]["entries"]
+    if failures or detail["state"] in ("FAILED", "FAILING", "CANCELED"):
+        # The oldest says why; those after it may be of what it brought down.
+        raise FootfallError(root_cause(failures[-1]["stacktrace"]) if failures else "it failed without a word")
+    return detail
 
 
 def latest_checkpoint(settings: Settings, job: Job) -> str | None:

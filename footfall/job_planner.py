@@ -81,6 +81,7 @@ class Planner:
         statements = read_job(sql, version.job)
         options = {key: value for key, value in self.config.items() if not key.startswith(OTHER_OPTIONS)}
         own = {key: FORCED[key] for key in ("execution.target", "execution.runtime-mode", "restart-strategy.type")}
+        own |= {key: FORCED[key] for key in ("python.executable", "python.client.executable", "python.pythonpath")}
         options |= job_options(statements)
         suite = Suite(read_suite(sql, values), options, folder / "rows", shadowed=("jdbc",), forced=own)
         for statement in statements:

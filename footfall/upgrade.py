@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -23,6 +23,7 @@ from footfall.suite import SQL
 from footfall.verdict import BESIDE, Verdict, verdict
 
 CATCH_UP_SECONDS = 6 * 3600
+PROOF_SECONDS = 60  # a new version may read and write what waited for it, before it is taken for good
 Say = Callable[[str], None]
 
 
@@ -91,10 +92,11 @@ def _change(settings: Settings, name: str, new: Version, action: str, replay: bo
 
 def _go_on(settings: Settings, found: Verdict, wide: int, action: str, say: Say) -> None:
     assert found.new
+    read = cluster.offsets(settings, found.running.id) if found.running else {}
     savepoint = _stopped(settings, found, action, say)
     with _back(settings, found, wide, savepoint, action, say):
-        say("starting the new SQL from it, and waiting for its first checkpoint")
-        _start(settings, found.new, wide, savepoint, action, found.why)
+        say("starting the new SQL from it, and waiting until it has written what waited for it")
+        _start(settings, found.new, wide, savepoint, action, found.why, read)
 
 
 def _replay(settings: Settings, found: Verdict, wide: int, action: str, say: Say) -> str:
@@ -103,20 +105,22 @@ def _replay(settings: Settings, found: Verdict, wide: int, action: str, say: Say
     with replay_tables.beside(settings, _schema(name), new.tables) as beside:
         aside = replace(settings, values={**settings.values, "POSTGRES_JDBC_URL": beside.jdbc_url})
         say("starting the new SQL beside the old")
-        with laid_out(new) as sql:
-            options = (f"pipeline.name={_beside(name)}",)
-            (id_, _), *_ = start(aside, [name], "-p", str(wide), sql=sql, set_=options).values()
-        with _cancelled_on_failure(settings, id_):
-            cluster.await_checkpoint(settings, id_)
-            _catch_up(settings, id_, say)
-            replayed = cluster.stop(settings, cluster.Job(id_, _beside(name), "RUNNING"))
+        with _noted(settings, found, action):
+            with laid_out(new) as sql:
+                options = (f"pipeline.name={_beside(name)}",)
+                (id_, _), *_ = start(aside, [name], "-p", str(wide), sql=sql, set_=options).values()
+            with _cancelled_on_failure(settings, id_):
+                cluster.await_checkpoint(settings, id_)
+                _catch_up(settings, id_, say)
+                read = cluster.offsets(settings, id_)
+                replayed = cluster.stop(settings, cluster.Job(id_, _beside(name), "RUNNING"))
         since = events.oldest_kept(settings)
         before = _stopped(settings, found, action, say)
         with _back(settings, found, wide, before, action, say, lambda: beside.undo(since)):
             say("exchanging the rows")
             exchanged = beside.exchange(since)
-            say("starting the new SQL on the real tables, and waiting for its first checkpoint")
-            _start(settings, new, wide, replayed, action, f"replayed: {found.why}")
+            say("starting the new SQL on the real tables, and waiting until it has written what waited for it")
+            _start(settings, new, wide, replayed, action, f"replayed: {found.why}", read)
         return exchanged
 
 
@@ -135,6 +139,17 @@ def _stopped(settings: Settings, found: Verdict, action: str, say: Say) -> str:
         return found.entry.savepoint
     say("stopping the old job with a savepoint")
     return stop_and_note(settings, found.running, job_history.entries(settings, found.job), f"for the {action}")
+
+
+@contextmanager
+def _noted(settings: Settings, found: Verdict, action: str) -> Iterator[None]:
+    """Where what is inside fails, the old job was not touched: that is written down and said."""
+    try:
+        yield
+    except FootfallError as error:
+        assert found.new
+        job_history.write(settings, "failed", found.new, note=f"{action}: {error}")
+        raise FootfallError(f"{found.job} is as it was, on its old SQL: {error}") from None
 
 
 @contextmanager
@@ -166,15 +181,44 @@ def _back(
         raise FootfallError(f"{found.job} is as it was, on its old SQL: {reason}") from None
 
 
-def _start(settings: Settings, version: Version, wide: int, savepoint: str, action: str, note: str) -> None:
-    """Start a version from a savepoint, wait for its first checkpoint, and write it down. Leaves nothing half."""
+def _start(
+    settings: Settings,
+    version: Version,
+    wide: int,
+    savepoint: str,
+    action: str,
+    note: str,
+    read: Mapping[int, int] | None = None,
+) -> None:
+    """Start a version from a savepoint, wait for its first checkpoint, and write it down. Leaves nothing half.
+
+    read: how far the job before it had read. It must then also prove that it can write what waited for it since.
+    """
     with laid_out(version) as sql:
         (id_, plan), *_ = start(settings, [version.job], "-p", str(wide), "-s", savepoint, sql=sql).values()
     with _cancelled_on_failure(settings, id_):
         cluster.await_checkpoint(settings, id_)
+        if read is not None:
+            _prove(settings, id_, read)
     job_history.write(
         settings, action, version, flink_job_id=id_, parallelism=wide, savepoint=savepoint, plan=plan, note=note
     )
+
+
+def _prove(settings: Settings, id_: str, read: Mapping[int, int]) -> None:
+    """Wait until a job has read what the topic holds now, for a minute at most, and has made a checkpoint after that.
+
+    Rows are written before a checkpoint is complete. A job tells its place in a partition only once it has read
+    something of it: until then it stands where the job before it stood.
+    """
+    until, deadline = events.ends(settings), time.monotonic() + PROOF_SECONDS
+    while time.monotonic() < deadline:
+        cluster.refuse_failed(settings, id_)
+        place = {**read, **cluster.offsets(settings, id_)}
+        if all(place.get(partition, 0) >= end for partition, end in until.items()):
+            break
+        time.sleep(0.5)
+    cluster.await_checkpoint(settings, id_)
 
 
 @contextmanager

@@ -20,12 +20,19 @@ from footfall import database
 from footfall.stack import postgres as server
 
 numbers = itertools.count(1)
+# Modules of tests that need a stack, but no slot of its Flink, or few: about half of their time.
+OF_THE_COLLECTOR = (
+    "test_browser_collector", "test_cli", "test_collector", "test_collector_durability", "test_imports",
+    "test_load_balancer", "test_odd_records", "test_preview", "test_sdks",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`pytest -n 2 --dist loadgroup`) one has all tests of the stack, which is started once."""
+    """With several workers (`pytest -n 2 --dist loadgroup`) two of them start a stack, and have all tests of it."""
     for item in items:
-        group = "stack" if "stack" in getattr(item, "fixturenames", ()) else str(item.path)
+        group = str(item.path)
+        if "stack" in getattr(item, "fixturenames", ()):
+            group = "stack of the collector" if item.path.stem in OF_THE_COLLECTOR else "stack of the jobs"
         item.add_marker(pytest.mark.xdist_group(group))
 
 

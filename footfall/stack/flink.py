@@ -139,6 +139,12 @@ def _start(settings: Settings, name: str, script: str) -> psutil.Process:
     return processes.start(f"Flink's {name}", command, environment(settings), _pid_file(settings, name), log)
 
 
+def revive(settings: Settings) -> None:
+    """A task manager again where the embedded cluster lost its own: a row that Postgres refuses ends the process."""
+    if processes.find(_pid_file(settings, "jobmanager")) and not task_manager(settings):
+        start_task_manager(settings)
+
+
 def task_manager(settings: Settings) -> psutil.Process | None:
     return processes.find(_pid_file(settings, "taskmanager"))
 

@@ -1,5 +1,7 @@
 -- The Python functions of udfs/ that SQL may call, each as one
 --   CREATE TEMPORARY SYSTEM FUNCTION name AS 'udfs.flink.name' LANGUAGE PYTHON;
+-- On a cluster of your own: the Python of each task manager needs udfs/ and the packages that setup.py lists for it, and
+-- Flink's lib/ the jar flink-python-*.jar of its opt/.
 
 CREATE TEMPORARY SYSTEM FUNCTION device_type AS 'udfs.flink.device_type' LANGUAGE PYTHON;
 CREATE TEMPORARY SYSTEM FUNCTION browser AS 'udfs.flink.browser' LANGUAGE PYTHON;
