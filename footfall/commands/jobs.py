@@ -111,7 +111,7 @@ def plan(names: tuple[str, ...], as_json: bool) -> None:
 def upgrade(names: tuple[str, ...], replay: bool, dry_run: bool) -> None:
     """Bring running jobs to the SQL that lies in sql/, from their state or by a replay.
 
-    Where the new SQL comes to no first checkpoint, the old goes on. What fails later is not seen: `rollback` then.
+    Where the new SQL can't write what waited for it, the old goes on. What fails later is not seen: `rollback` then.
     """
     from footfall.upgrade import commands
     from footfall.upgrade import upgrade as upgrade_job
