@@ -229,7 +229,7 @@ def test_an_upgrade_under_load_loses_and_doubles_nothing(
         for message in readers.shuffled_and_copied(readers.requests()):
             out.send(message.key, message.value)
     checkout.output("submit", "sessions", settings=topic)
-    with live(topic, rate=2000):
+    with live(topic, rate=400):
         wait_for("the readers' sessions", lambda: count(topic, "sessions") > 20_000)
         checkout.edit(edit)
         assert says in checkout.output("upgrade", "sessions", settings=topic)
