@@ -27,6 +27,7 @@ OF_THE_COLLECTOR = (
 )  # fmt: skip
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With several workers (`pytest -n 2 --dist loadgroup`) two of them start a stack, and have all tests of it."""
     for item in items:
