@@ -11,30 +11,38 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from xdist.scheduler import LoadScopeScheduling
 
 from footfall import database
 from footfall.stack import postgres as server
 
 numbers = itertools.count(1)
-# Modules of tests that need a stack, but no slot of its Flink, or few: about half of their time.
-OF_THE_COLLECTOR = (
-    "test_browser_collector", "test_cli", "test_collector", "test_collector_durability", "test_imports",
-    "test_load_balancer", "test_odd_records", "test_preview", "test_sdks",
+# Modules whose tests share a stack: those of one line run on one worker, which starts it once.
+STACKS = (
+    {"test_exact", "test_stack", "test_upgrade", "test_writing_a_job"},
+    {"test_browser_collector", "test_cli", "test_collector", "test_collector_durability", "test_imports",
+     "test_load_balancer", "test_odd_records", "test_preview", "test_sdks"},
 )  # fmt: skip
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With several workers (`pytest -n 2 --dist loadgroup`) two of them start a stack, and have all tests of it."""
-    for item in items:
-        group = str(item.path)
-        if "stack" in getattr(item, "fixturenames", ()):
-            group = "stack of the collector" if item.path.stem in OF_THE_COLLECTOR else "stack of the jobs"
-        item.add_marker(pytest.mark.xdist_group(group))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """With `pytest -n 2`: one worker a stack, and the other files on whichever is free.
+
+    (xdist's own groups, --dist loadgroup, are not kept with pytest 9.2.)
+    """
+
+    class ByStack(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            shared = [names for names in STACKS if Path(file).stem in names]
+            return min(shared[0]) if shared else file
+
+    return ByStack(config, log)
 
 
 @dataclass(frozen=True)
