@@ -25,7 +25,7 @@ test: install
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --no-loadscope-reorder
 
 ## Events a second and latency on this machine
 bench: install
