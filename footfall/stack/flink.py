@@ -87,6 +87,8 @@ def environment(settings: Settings) -> dict[str, str]:
     """What Flink's own scripts need beside the secrets and addresses that a job's SQL asks for."""
     java_home = str(Path(java()).resolve().parent.parent)
     variables = settings.environment()
+    for name in ("FLINK_HOME", "FLINK_BIN_DIR", "FLINK_LIB_DIR", "FLINK_OPT_DIR", "FLINK_PLUGINS_DIR"):
+        variables.pop(name, None)  # of another Flink: PyFlink sets them in a process that has planned SQL
     # sys.executable's folder first: thread-mode Python finds pemja by it.
     path = f"{Path(sys.executable).parent}{os.pathsep}{variables.get('PATH', '')}"
     variables.update(
