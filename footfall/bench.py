@@ -216,7 +216,7 @@ def _summary(measured: dict[str, list[Figures]]) -> dict[str, Figures]:
 def _clean(settings: Settings) -> None:
     """Take the bench's rows out of the tables again."""
     with psycopg.connect(database.owner(settings), autocommit=True) as connection:
-        for table in {table for job in suite.all_jobs() for table in suite.reads_and_writes(job)[1]}:
+        for table in suite.written_tables():
             connection.execute(f"DELETE FROM {table} WHERE site IN ('bench', 'latency', '') OR site IS NULL")  # noqa: S608
 
 

@@ -92,6 +92,11 @@ class Source:
         return [name.strip() for name in found.split(";") if name.strip()]
 
 
+def written_tables() -> list[str]:
+    """Every table that a shipped job writes."""
+    return sorted({table for name in job_names(SQL) for table in reads_and_writes(name)[1]})
+
+
 def sources(values: Mapping[str, str], sql_dir: Path = SQL) -> dict[str, Source]:
     """Every table and view, each after those that it is made of; values are those of ${NAME}.
 

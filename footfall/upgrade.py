@@ -217,10 +217,8 @@ def _prove(settings: Settings, id_: str, read: Mapping[int, int]) -> None:
     while (waited := time.monotonic() - started) < PROOF_SECONDS:
         cluster.refuse_failed(settings, id_)
         place = cluster.offsets(settings, id_)
-        behind = [
-            p for p, end in until.items() if place.get(p, end if waited > BEGIN_SECONDS else read.get(p, 0)) < end
-        ]
-        if not behind:
+        untold = until if waited > BEGIN_SECONDS else read
+        if all(place.get(partition, untold.get(partition, 0)) >= end for partition, end in until.items()):
             break
         time.sleep(0.5)
     cluster.await_checkpoint(settings, id_)

@@ -40,6 +40,7 @@ _BOTS = (
 _BOT = tuple((reason, re.compile(words, re.IGNORECASE)) for reason, words in _BOTS)
 
 
+@lru_cache(CACHED)
 def device_type(ua: str | None) -> str | None:
     """desktop, mobile, tablet, tv, console, wearable, or other (a program, or unknown); None without a text."""
     if not ua:

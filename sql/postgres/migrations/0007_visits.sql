@@ -23,7 +23,8 @@ ALTER TABLE sessions
   ADD COLUMN bot_reason text,
   ADD COLUMN is_bot boolean NOT NULL DEFAULT false;
 COMMENT ON COLUMN sessions.user_id IS 'id of the signed-in user, the last of the visit';
-COMMENT ON COLUMN sessions.source IS 'where the visit came from: utm_source, else the click id''s or the referrer''s; (direct) without any';
+COMMENT ON COLUMN sessions.source IS
+  'where the visit came from: utm_source, else the click id''s or the referrer''s; (direct) without any';
 COMMENT ON COLUMN sessions.medium IS 'how it came: utm_medium, else cpc, organic or referral; (none) without any';
 COMMENT ON COLUMN sessions.channel IS 'default channel group of Google Analytics 4, or of the site''s own rules';
 COMMENT ON COLUMN sessions.country IS 'ISO 3166-1 code of the country, by the first page view, else the first event';

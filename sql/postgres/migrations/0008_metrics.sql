@@ -4,25 +4,34 @@
 
 -- migrate:up
 
--- Of each site that a row can be of: its time zone and goals. A site that nobody added has UTC and no goals.
+-- A site that nobody added has days in UTC, and no goals.
 CREATE FUNCTION zone_of(site_name text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT coalesce((SELECT timezone FROM sites WHERE site = site_name), 'UTC')
 $$;
 
+CREATE FUNCTION midnight_of(site_name text, day date) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+  SELECT day::timestamp AT TIME ZONE zone_of(site_name)
+$$;
+
+CREATE VIEW goal_events AS
+SELECT a.*
+FROM visit_events AS a JOIN sites AS g ON g.site = a.site AND a.event_name = ANY (g.goals)
+WHERE a.event_type = 'track';
+COMMENT ON VIEW goal_events IS 'the events that their site names as a goal';
+
 CREATE VIEW conversions AS
 SELECT
   a.site, a.event_name AS goal, a.event_time, a.message_id, a.visitor_id, s.session_id, s.session_start,
   s.source, s.medium, s.channel, s.utm_campaign, s.is_bot, a.revenue, a.currency
-FROM visit_events AS a
-JOIN sites AS g ON g.site = a.site AND a.event_name = ANY (g.goals)
+FROM goal_events AS a
 LEFT JOIN LATERAL (
   SELECT * FROM sessions AS v
   WHERE v.site = a.site AND v.visitor_id = a.visitor_id
     AND v.session_start <= a.event_time AND v.session_end >= a.event_time
   LIMIT 1
-) AS s ON true
-WHERE a.event_type = 'track';
+) AS s ON true;
 COMMENT ON VIEW conversions IS
   'one row per event that its site names as a goal, with the visit it belongs to (NULL until that has ended)';
 
@@ -35,9 +44,8 @@ SELECT
   s.duration_ms > 10000 OR s.page_view_count >= 2 OR g.goal_count > 0 AS is_engaged
 FROM sessions AS s
 CROSS JOIN LATERAL (
-  SELECT count(*) AS goal_count FROM visit_events AS a JOIN sites AS t ON t.site = a.site
+  SELECT count(*) AS goal_count FROM goal_events AS a
   WHERE a.site = s.site AND a.visitor_id = s.visitor_id AND a.event_time BETWEEN s.session_start AND s.session_end
-    AND a.event_type = 'track' AND a.event_name = ANY (t.goals)
 ) AS g;
 COMMENT ON VIEW visits IS
   'sessions, with the day in the site''s time zone, the goals reached, and whether the visit was engaged';
@@ -60,16 +68,16 @@ COMMENT ON VIEW traffic_per_hour IS
 
 CREATE VIEW traffic_per_day AS
 SELECT
-  site, local_day AS day, is_bot,
+  site, (hour AT TIME ZONE zone_of(site))::date AS day, is_bot,
   channel, source, medium, utm_campaign, country, language_code, device_type, browser, operating_system,
-  count(*) AS visit_count,
+  sum(visit_count)::bigint AS visit_count,
   sum(page_view_count)::bigint AS page_view_count,
-  count(*) FILTER (WHERE is_bounce) AS bounce_count,
-  count(*) FILTER (WHERE is_engaged) AS engaged_visit_count,
+  sum(bounce_count)::bigint AS bounce_count,
+  sum(engaged_visit_count)::bigint AS engaged_visit_count,
   sum(duration_ms)::bigint AS duration_ms,
   sum(engaged_ms)::bigint AS engaged_ms,
   sum(goal_count)::bigint AS goal_count
-FROM visits
+FROM traffic_per_hour
 GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12;
 COMMENT ON VIEW traffic_per_day IS
   'visits by the day of the site''s time zone on which they began, and by what is known of them: sum over anything';
@@ -79,8 +87,7 @@ RETURNS bigint
 LANGUAGE sql STABLE AS $$
   SELECT count(DISTINCT visitor_id) FROM sessions
   WHERE site = site_name
-    AND session_start >= first_day::timestamp AT TIME ZONE zone_of(site_name)
-    AND session_start < (last_day + 1)::timestamp AT TIME ZONE zone_of(site_name)
+    AND session_start >= midnight_of(site_name, first_day) AND session_start < midnight_of(site_name, last_day + 1)
     AND (with_bots OR NOT is_bot)
 $$;
 COMMENT ON FUNCTION unique_visitors IS
@@ -114,7 +121,8 @@ SELECT
   sum(click_count)::numeric / nullif(sum(view_count), 0) AS click_through_rate
 FROM elements_per_minute
 GROUP BY 1, 2, 3, 4, 5;
-COMMENT ON VIEW elements_per_hour IS 'impressions and clicks of marked elements by hour; the rate is NULL without impressions';
+COMMENT ON VIEW elements_per_hour IS
+  'impressions and clicks of marked elements by hour; the rate is NULL without impressions';
 
 CREATE VIEW web_vitals_per_day AS
 SELECT
@@ -138,7 +146,8 @@ SELECT
 FROM arrivals_per_minute
 WHERE outcome <> 'heartbeat'
 GROUP BY 1, 2, 3;
-COMMENT ON VIEW data_quality_per_hour IS 'what part of a library''s events came late, twice or incomplete; a share is NULL for none';
+COMMENT ON VIEW data_quality_per_hour IS
+  'what part of a library''s events came late, twice or incomplete; a share is NULL for none';
 
 CREATE VIEW rejected_per_hour AS
 SELECT coalesce(site, '') AS site, date_trunc('hour', received_at) AS hour, reason, count(*) AS record_count
@@ -160,7 +169,7 @@ LANGUAGE sql STABLE AS $$
       event_time > lag(event_time) OVER visitor + INTERVAL '30 minutes' AS begins
     FROM visit_events
     WHERE event_time >= since
-    WINDOW visitor AS (PARTITION BY site, visitor_id ORDER BY event_time, page_path)
+    WINDOW visitor AS (PARTITION BY site, visitor_id ORDER BY event_time)
   ),
   numbered AS (
     SELECT *, count(*) FILTER (WHERE begins) OVER (PARTITION BY site, visitor_id ORDER BY event_time) AS visit FROM gaps
@@ -219,12 +228,13 @@ FROM visit_events
 WHERE is_action AND event_time > now() - INTERVAL '5 minutes' AND event_time <= now();
 COMMENT ON VIEW live_events IS 'what happened in the last five minutes';
 
-GRANT SELECT ON conversions, visits, traffic_per_hour, traffic_per_day, attributed_conversions, elements_per_hour,
-  web_vitals_per_day, data_quality_per_hour, rejected_per_hour, live_sessions, live_visitors, live_events TO footfall_reader;
-GRANT EXECUTE ON FUNCTION zone_of, unique_visitors, visits_since, active_now TO footfall_reader;
+GRANT SELECT ON goal_events, conversions, visits, traffic_per_hour, traffic_per_day, attributed_conversions,
+  elements_per_hour, web_vitals_per_day, data_quality_per_hour, rejected_per_hour, live_sessions, live_visitors, live_events
+TO footfall_reader;
+GRANT EXECUTE ON FUNCTION zone_of, midnight_of, unique_visitors, visits_since, active_now TO footfall_reader;
 
 -- migrate:down
 
-DROP VIEW live_events, live_visitors, live_sessions, rejected_per_hour, data_quality_per_hour, web_vitals_per_day, elements_per_hour,
-  attributed_conversions, traffic_per_day, traffic_per_hour, visits, conversions;
-DROP FUNCTION active_now, visits_since, unique_visitors, zone_of;
+DROP VIEW live_events, live_visitors, live_sessions, rejected_per_hour, data_quality_per_hour, web_vitals_per_day,
+  elements_per_hour, attributed_conversions, traffic_per_day, traffic_per_hour, visits, conversions, goal_events;
+DROP FUNCTION active_now, visits_since, unique_visitors, midnight_of, zone_of;

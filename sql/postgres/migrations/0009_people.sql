@@ -1,5 +1,5 @@
--- Who the visitors are, and what they do in which order: identity, new and returning, retention, funnels; and minutes
--- that are not as they should be. docs/definitions.md says what each means.
+-- Who the visitors are: identity, new and returning, retention, stickiness, demographics. docs/definitions.md says what
+-- each means.
 
 -- migrate:up
 
@@ -79,7 +79,8 @@ SELECT
 FROM person_visits
 WHERE NOT is_bot
 GROUP BY site, person_id;
-COMMENT ON VIEW people IS 'one row per person, programs left out: first and last seen, visits, and how many visitor ids they have';
+COMMENT ON VIEW people IS
+  'one row per person, programs left out: first and last seen, visits, and how many visitor ids they have';
 
 CREATE FUNCTION retention(site_name text, unit text, first_day date, last_day date)
 RETURNS TABLE (cohort date, period integer, person_count bigint)
@@ -125,7 +126,8 @@ LANGUAGE sql STABLE AS $$
     WHERE site = site_name AND NOT is_bot AND local_day BETWEEN day - 29 AND day
   ) AS counts
 $$;
-COMMENT ON FUNCTION stickiness IS 'people of a day, of the 7 and of the 30 days up to it (DAU, WAU, MAU), and DAU / MAU';
+COMMENT ON FUNCTION stickiness IS
+  'people of a day, of the 7 and of the 30 days up to it (DAU, WAU, MAU), and DAU / MAU';
 
 CREATE FUNCTION demographics(site_name text, first_day date, last_day date, fewest integer DEFAULT 10)
 RETURNS TABLE (dimension text, value text, visitor_count bigint)
@@ -136,8 +138,7 @@ LANGUAGE sql STABLE AS $$
     ('country', v.country), ('language', v.language_code), ('device', v.device_type)
   ) AS d (dimension, value)
   WHERE v.site = site_name AND NOT v.is_bot
-    AND v.session_start >= first_day::timestamp AT TIME ZONE zone_of(site_name)
-    AND v.session_start < (last_day + 1)::timestamp AT TIME ZONE zone_of(site_name)
+    AND v.session_start >= midnight_of(site_name, first_day) AND v.session_start < midnight_of(site_name, last_day + 1)
   GROUP BY d.dimension, d.value
   HAVING count(DISTINCT v.visitor_id) >= greatest(fewest, 2)
   ORDER BY d.dimension, count(DISTINCT v.visitor_id) DESC, d.value
@@ -145,215 +146,10 @@ $$;
 COMMENT ON FUNCTION demographics IS
   'distinct visitors by country, language and device; a group of fewer visitors than the floor (at least 2) is not shown';
 
--- Funnels
-
-CREATE TABLE funnels (
-  site text NOT NULL,
-  funnel text NOT NULL CHECK (funnel <> ''),
-  within interval NOT NULL DEFAULT INTERVAL '1 day' CHECK (within > INTERVAL '0'),
-  is_strict boolean NOT NULL DEFAULT false,
-  PRIMARY KEY (site, funnel)
-);
-COMMENT ON TABLE funnels IS 'one row per funnel: edit it, and its steps, as the owner';
-COMMENT ON COLUMN funnels.site IS 'site whose visitors are followed';
-COMMENT ON COLUMN funnels.funnel IS 'name of the funnel';
-COMMENT ON COLUMN funnels.within IS 'time from the first step to the last';
-COMMENT ON COLUMN funnels.is_strict IS 'whether a step must be the visitor''s very next action, or may have others before it';
-
-CREATE TABLE funnel_steps (
-  site text NOT NULL,
-  funnel text NOT NULL,
-  step integer NOT NULL CHECK (step BETWEEN 1 AND 8),
-  name text NOT NULL,
-  event_type text,
-  event_name text,
-  page_path text,
-  label text,
-  PRIMARY KEY (site, funnel, step),
-  FOREIGN KEY (site, funnel) REFERENCES funnels ON DELETE CASCADE,
-  CHECK (num_nonnulls(event_type, event_name, page_path, label) > 0)
-);
-COMMENT ON TABLE funnel_steps IS 'one row per step of a funnel, numbered from 1 without gaps; a column that is NULL asks for nothing';
-COMMENT ON COLUMN funnel_steps.site IS 'site of the funnel';
-COMMENT ON COLUMN funnel_steps.funnel IS 'name of the funnel';
-COMMENT ON COLUMN funnel_steps.step IS 'place of the step, 1 to 8';
-COMMENT ON COLUMN funnel_steps.name IS 'what people call the step';
-COMMENT ON COLUMN funnel_steps.event_type IS 'type of the action: page, screen, track, …';
-COMMENT ON COLUMN funnel_steps.event_name IS 'name of the event, page or screen';
-COMMENT ON COLUMN funnel_steps.page_path IS 'path of the page, a LIKE pattern: /p/% is any product';
-COMMENT ON COLUMN funnel_steps.label IS 'properties.label of the event';
-
--- One pass over each visitor's actions in their order. Of all ways to a step, the one that began last can go furthest
--- within the time, so one for each step is kept. From the last step to the first, so that no action is two steps.
-CREATE FUNCTION funnel_visitors(site_name text, funnel_name text, first_day date, last_day date)
-RETURNS TABLE (visitor_id text, depth integer, step_times timestamptz[])
-LANGUAGE plpgsql STABLE AS $$
-DECLARE
-  asked funnels;
-  steps CONSTANT integer := (SELECT count(*) FROM funnel_steps AS s WHERE s.site = site_name AND s.funnel = funnel_name);
-  begins CONSTANT timestamptz := first_day::timestamp AT TIME ZONE zone_of(site_name);
-  ends CONSTANT timestamptz := (last_day + 1)::timestamp AT TIME ZONE zone_of(site_name);
-  action record;
-  times timestamptz[][];  -- of each step that is reached: when each step up to it was done
-  places bigint[];        -- and the place of the last of these actions
-  k integer;
-BEGIN
-  SELECT * INTO asked FROM funnels AS f WHERE f.site = site_name AND f.funnel = funnel_name;
-  IF asked IS NULL OR steps = 0 OR steps <> (
-    SELECT max(step) FROM funnel_steps AS s WHERE s.site = site_name AND s.funnel = funnel_name
-  ) THEN
-    RAISE EXCEPTION 'site % has no funnel % with steps 1, 2, …', site_name, funnel_name;
-  END IF;
-  depth := 0;
-  FOR action IN
-    SELECT
-      a.visitor_id, a.event_time,
-      row_number() OVER (PARTITION BY a.visitor_id ORDER BY a.event_time, a.message_id) AS place,
-      (
-        SELECT array_agg(s.step ORDER BY s.step DESC) FROM funnel_steps AS s
-        WHERE s.site = site_name AND s.funnel = funnel_name
-          AND (s.event_type IS NULL OR s.event_type = a.event_type)
-          AND (s.event_name IS NULL OR s.event_name = a.event_name)
-          AND (s.page_path IS NULL OR a.page_path LIKE s.page_path)
-          AND (s.label IS NULL OR s.label = a.label)
-      ) AS matched
-    FROM visit_events AS a
-    WHERE a.site = site_name AND a.is_action AND a.event_time >= begins AND a.event_time < ends + asked.within
-    ORDER BY a.visitor_id, place
-  LOOP
-    IF action.visitor_id IS DISTINCT FROM visitor_id THEN
-      IF depth > 0 THEN
-        RETURN NEXT;
-      END IF;
-      visitor_id := action.visitor_id;
-      depth := 0;
-      step_times := NULL;
-      times := array_fill(NULL::timestamptz, ARRAY[steps, steps]);
-      places := array_fill(NULL::bigint, ARRAY[steps]);
-    END IF;
-    FOREACH k IN ARRAY coalesce(action.matched, '{}') LOOP
-      IF k = 1 AND action.event_time < ends THEN
-        times[1][1] := action.event_time;
-      ELSIF k > 1 AND action.event_time <= times[k - 1][1] + asked.within
-        AND (NOT asked.is_strict OR places[k - 1] = action.place - 1) THEN
-        FOR earlier IN 1..k - 1 LOOP
-          times[k][earlier] := times[k - 1][earlier];
-        END LOOP;
-        times[k][k] := action.event_time;
-      ELSE
-        CONTINUE;
-      END IF;
-      places[k] := action.place;
-      IF k > depth THEN
-        depth := k;
-        step_times := (SELECT array_agg(t ORDER BY n) FROM unnest(times[k:k][1:k]) WITH ORDINALITY AS u (t, n));
-      END IF;
-    END LOOP;
-  END LOOP;
-  IF depth > 0 THEN
-    RETURN NEXT;
-  END IF;
-END
-$$;
-COMMENT ON FUNCTION funnel_visitors IS
-  'how far each visitor came who did the first step on these days of the site''s time zone, and when: the first way that led so far';
-
-CREATE FUNCTION funnel_report(site_name text, funnel_name text, first_day date, last_day date)
-RETURNS TABLE (step integer, name text, visitor_count bigint, share_of_previous numeric, median_seconds double precision)
-LANGUAGE sql STABLE AS $$
-  WITH reached AS (SELECT * FROM funnel_visitors(site_name, funnel_name, first_day, last_day)),
-  counts AS (
-    SELECT
-      s.step, s.name, count(r.visitor_id) AS visitor_count,
-      percentile_cont(0.5) WITHIN GROUP (
-        ORDER BY extract(epoch FROM r.step_times[s.step] - r.step_times[s.step - 1])::float8
-      ) AS median_seconds
-    FROM funnel_steps AS s LEFT JOIN reached AS r ON r.depth >= s.step
-    WHERE s.site = site_name AND s.funnel = funnel_name
-    GROUP BY s.step, s.name
-  )
-  SELECT step, name, visitor_count, visitor_count::numeric / nullif(lag(visitor_count) OVER (ORDER BY step), 0), median_seconds
-  FROM counts ORDER BY step
-$$;
-COMMENT ON FUNCTION funnel_report IS
-  'visitors that reached each step, their share of those of the step before, and the median time between the two';
-
--- Anomalies
-
-CREATE FUNCTION traffic_band(site_name text, begins timestamptz, ends timestamptz, weeks integer DEFAULT 4)
-RETURNS TABLE (minute timestamptz, page_view_count bigint, expected double precision, deviation double precision)
-LANGUAGE sql STABLE AS $$
-  WITH minutes AS (
-    SELECT m FROM generate_series(date_trunc('minute', begins), ends - INTERVAL '1 microsecond', INTERVAL '1 minute') AS m
-  ),
-  since AS (SELECT min(window_start) AS first_minute FROM page_views_per_minute WHERE site = site_name),
-  wanted AS (
-    SELECT m, 0 AS week, m AS source FROM minutes
-    UNION ALL
-    -- The same time of day: across a change of daylight saving, that is not a multiple of 24 hours ago.
-    SELECT m, w, (m AT TIME ZONE zone_of(site_name) - w * INTERVAL '7 days') AT TIME ZONE zone_of(site_name)
-    FROM minutes CROSS JOIN generate_series(1, weeks) AS w
-  ),
-  counted AS (
-    SELECT w.m, w.week, coalesce(sum(p.page_view_count), 0)::bigint AS n
-    FROM wanted AS w CROSS JOIN since
-    LEFT JOIN page_views_per_minute AS p ON p.site = site_name AND p.window_start = w.source
-    WHERE w.week = 0 OR w.source >= since.first_minute
-    GROUP BY w.m, w.week
-  ),
-  medians AS (
-    SELECT
-      m, max(n) FILTER (WHERE week = 0) AS n, count(*) FILTER (WHERE week > 0) AS past,
-      percentile_cont(0.5) WITHIN GROUP (ORDER BY n::float8) FILTER (WHERE week > 0) AS median
-    FROM counted GROUP BY m
-  )
-  SELECT
-    d.m, d.n, d.median,
-    -- 1.4826 makes of a median deviation a standard deviation; counts scatter by their root at least.
-    greatest(
-      1.4826 * (
-        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(c.n - d.median)) FROM counted AS c
-        WHERE c.m = d.m AND c.week > 0
-      ),
-      sqrt(d.median), 1)
-  FROM medians AS d
-  WHERE d.past >= 2
-  ORDER BY d.m
-$$;
-COMMENT ON FUNCTION traffic_band IS
-  'page views of each minute, none included, and what the same minute of the last weeks lets expect: median and deviation';
-
-CREATE FUNCTION anomalies(
-  site_name text, begins timestamptz, ends timestamptz, weeks integer DEFAULT 4, tolerance double precision DEFAULT 4
-)
-RETURNS TABLE (started timestamptz, ended timestamptz, direction text, page_view_count bigint, expected double precision,
-  size double precision)
-LANGUAGE sql STABLE AS $$
-  WITH odd AS (
-    SELECT
-      minute, b.page_view_count AS n, b.expected AS e, sign(b.page_view_count - b.expected) AS side,
-      abs(b.page_view_count - b.expected) / deviation AS score
-    FROM traffic_band(site_name, begins, ends, weeks) AS b
-    WHERE abs(b.page_view_count - b.expected) > tolerance * deviation
-  ),
-  runs AS (
-    SELECT *, minute - row_number() OVER (PARTITION BY side ORDER BY minute) * INTERVAL '1 minute' AS run FROM odd
-  )
-  SELECT
-    min(minute), max(minute) + INTERVAL '1 minute', CASE WHEN side > 0 THEN 'more' ELSE 'fewer' END, sum(n)::bigint, sum(e),
-    max(score)
-  FROM runs GROUP BY side, run ORDER BY 1
-$$;
-COMMENT ON FUNCTION anomalies IS
-  'stretches of minutes with more or fewer page views than the band allows: size is the largest distance in deviations';
-
-GRANT SELECT ON user_aliases, visitor_users, identity_conflicts, person_visits, people, funnels, funnel_steps
-TO footfall_reader;
-GRANT EXECUTE ON FUNCTION retention, stickiness, demographics, funnel_visitors, funnel_report, traffic_band, anomalies
-TO footfall_reader;
+GRANT SELECT ON user_aliases, visitor_users, identity_conflicts, person_visits, people TO footfall_reader;
+GRANT EXECUTE ON FUNCTION retention, stickiness, demographics TO footfall_reader;
 
 -- migrate:down
 
-DROP FUNCTION anomalies, traffic_band, funnel_report, funnel_visitors, demographics, stickiness, retention;
-DROP TABLE funnel_steps, funnels;
+DROP FUNCTION demographics, stickiness, retention;
 DROP VIEW people, person_visits, identity_conflicts, visitor_users, user_aliases;
