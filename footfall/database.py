@@ -142,6 +142,14 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
     return sentences
 
 
+def refresh_traffic(settings: Settings) -> int:
+    """Count anew the hours whose visits were written since the last call; returns how many. Raises DatabaseError."""
+    with connect(owner(settings)) as connection:
+        found = connection.execute("SELECT refresh_traffic()").fetchone()
+    assert found
+    return int(found[0])
+
+
 def admin(settings: Settings) -> str:
     """Connection string of the administrator, in the server's own database."""
     user = settings.values.get("POSTGRES_ADMIN_USER", ADMIN_USER)

@@ -22,6 +22,7 @@ from footfall.settings import ROOT
 TABLES = (
     "sessions", "page_views_per_minute", "arrivals_per_minute", "late_events", "rejected_events",
     "visit_events", "engagement_per_minute", "elements_per_minute", "web_vitals",
+    "custom_events_per_minute",
 )  # fmt: skip
 FLINK_TYPES = {
     "STRING": "text", "TIMESTAMP(3)": "timestamp with time zone", "BIGINT": "bigint", "INT": "integer",

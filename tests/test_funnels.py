@@ -127,8 +127,9 @@ def depth(actions: list[tuple[float, str]], within: float, strict: bool) -> int:
 
 
 def test_a_funnel_that_is_not_there_or_has_a_gap_is_an_error_that_names_it(tables: Tables) -> None:
-    with pytest.raises(psycopg.errors.RaiseException, match="site shop has no funnel buy"):
-        reached(tables)
+    for function in ("funnel_visitors", "funnel_report"):
+        with pytest.raises(psycopg.errors.RaiseException, match="site shop has no funnel buy"):
+            tables.run(tables.reader, f"SELECT * FROM {function}('shop', 'buy', %s, %s)", DAY, DAY)
     add_funnel(tables, [{"event_type": "page"}])
     tables.run(tables.owner, "UPDATE funnel_steps SET step = 2")
     with pytest.raises(psycopg.errors.RaiseException, match="with steps 1, 2"):

@@ -1,18 +1,14 @@
-"""Goals, attribution, days in the site's time zone, rates and shares in Postgres."""
+"""Goals, attribution, rates and shares, and what happens now, in Postgres."""
 
 from __future__ import annotations
 
 import random
-from collections import Counter, defaultdict
-from datetime import UTC, date, datetime, timedelta
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-import pytest
 from conftest import Tables
 from metric_rows import add_event, add_session, add_site, at
-
-FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 
 
 def test_a_visit_with_a_goal_is_engaged_however_short_it_was(tables: Tables) -> None:
@@ -69,56 +65,6 @@ def test_a_visitor_who_only_came_directly_is_credited_to_that_in_every_model(tab
     add_session(tables, "a", start=at("12:00:00"))
     add_event(tables, time=at("12:00:00"), name="Signed Up")
     assert {row[0] for row in tables.run(tables.reader, "SELECT channel FROM attributed_conversions")} == {"Direct"}
-
-
-@pytest.mark.parametrize(
-    ("zone", "around"),
-    [
-        ("America/New_York", "2026-03-08"),
-        ("America/New_York", "2026-11-01"),
-        ("Asia/Kolkata", "2026-03-08"),
-        ("Pacific/Apia", "2026-03-08"),
-        ("UTC", "2026-03-08"),
-    ],
-)
-def test_days_and_hours_of_a_site_add_up_to_its_visits(tables: Tables, zone: str, around: str) -> None:
-    add_site(tables, timezone=zone)
-    chance = random.Random(11)
-    begin = datetime.fromisoformat(around).replace(tzinfo=UTC) - timedelta(days=1)
-    starts = [begin + timedelta(seconds=chance.randrange(3 * 86_400)) for _ in range(300)]
-    for number, start in enumerate(starts):
-        add_session(tables, f"s{number}", visitor=f"v{number % 40}", start=start)
-    local = [start.astimezone(ZoneInfo(zone)) for start in starts]
-    days = tables.run(tables.reader, "SELECT day, sum(visit_count)::int FROM traffic_per_day GROUP BY 1")
-    assert dict(days) == Counter(start.date() for start in local)  # type: ignore[arg-type]
-    hours = tables.run(tables.reader, "SELECT hour, sum(visit_count)::int FROM traffic_per_hour GROUP BY 1")
-    offsets = {start: start.astimezone(ZoneInfo(zone)).utcoffset() or timedelta() for start in starts}
-    begun = Counter(
-        (start + offset).replace(minute=0, second=0, tzinfo=UTC) - offset for start, offset in offsets.items()
-    )
-    assert {hour.astimezone(UTC): count for hour, count in hours} == begun  # type: ignore[attr-defined]
-
-    visitors = defaultdict(set)
-    for number, start in enumerate(local):
-        visitors[start.date()].add(number % 40)
-    for day, expected in visitors.items():
-        rows = tables.run(tables.reader, "SELECT unique_visitors('shop', %s, %s)", day, day)
-        assert rows == [(len(expected),)]
-    assert tables.run(tables.reader, "SELECT unique_visitors('shop', %s, %s)", FIRST, LAST) == [(40,)]
-
-
-def test_a_site_that_nobody_added_has_days_in_utc(tables: Tables) -> None:
-    add_session(tables, "a", start=at("23:59:59"))
-    assert tables.run(tables.reader, "SELECT day FROM traffic_per_day") == [(date(2026, 1, 31),)]
-
-
-def test_programs_are_apart_from_people(tables: Tables) -> None:
-    add_session(tables, "a", visitor="v1", start=at("12:00:00"))
-    add_session(tables, "b", visitor="v2", start=at("12:00:00"), bot=True)
-    rows = tables.run(tables.reader, "SELECT is_bot, visit_count FROM traffic_per_day ORDER BY 1")
-    assert rows == [(False, 1), (True, 1)]
-    assert tables.run(tables.reader, "SELECT unique_visitors('shop', %s, %s)", FIRST, LAST) == [(1,)]
-    assert tables.run(tables.reader, "SELECT unique_visitors('shop', %s, %s, true)", FIRST, LAST) == [(2,)]
 
 
 def test_a_click_through_rate_is_clicks_by_impressions_and_null_without_any(tables: Tables) -> None:

@@ -340,7 +340,14 @@ def test_a_terminal_shows_the_rows_side_by_side_and_what_differs_in_colour(tmp_p
         ("sql/views/arrivals.sql", ["arrivals_per_minute"]),
         (
             "sql/views/received_events.sql",
-            ["engagement_per_minute", "late_events", "page_views_per_minute", "sessions", "visit_events"],
+            [
+                "custom_events_per_minute",
+                "engagement_per_minute",
+                "late_events",
+                "page_views_per_minute",
+                "sessions",
+                "visit_events",
+            ],
         ),
         ("sql/tables/sessions.sql", ["sessions"]),
         ("sql/tables/raw_records.sql", ["rejected_events"]),

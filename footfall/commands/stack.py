@@ -11,7 +11,7 @@ import click
 from footfall import cluster
 from footfall.commands.common import Duration, out
 from footfall.settings import Settings, load_settings
-from footfall.stack import control, flink
+from footfall.stack import control
 
 
 @click.command()
@@ -54,15 +54,19 @@ def status() -> None:
 
 
 @click.command()
-def maintain() -> None:
-    """Make partitions ahead, drop what is past its retention (`up` does both too), and remove old savepoints."""
-    from footfall import database, submission
+@click.option("--every", type=Duration(), help="Go on: add up that often, and do all the rest once an hour.")
+def maintain(every: timedelta | None) -> None:
+    """Add up traffic, make partitions ahead, drop what is past its retention, and remove old savepoints.
+
+    The embedded stack has `maintain --every 15s` running.
+    """
+    from footfall import upkeep
 
     settings = load_settings()
-    lines = database.maintain_tables(settings)
-    if flink.answers(settings):
-        lines += submission.expire_savepoints(settings)
-    for line in lines or ["nothing to do"]:
+    if every:
+        upkeep.keep_up(settings, every, lambda line: out.print(line, markup=False))
+        return
+    for line in upkeep.maintain(settings) or ["nothing to do"]:
         out.print(line, markup=False)
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from footfall import database
 from footfall.errors import FootfallError
 from footfall.settings import SECRET_NAMES, Settings, load_settings
-from footfall.stack import collector, flink, kafka, postgres, processes
+from footfall.stack import collector, flink, kafka, postgres, processes, upkeep
 from footfall.stack.java import ensure_jars, java
 
 KAFKA, POSTGRES, FLINK = "KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_HOST", "FLINK_REST_ADDRESS"
@@ -56,6 +56,7 @@ def up(settings: Settings, say: Say) -> Settings:
         if not settings.is_yours(COLLECTOR):
             say(f"the collector on {settings.collector_url}")
             collector.start(settings)
+        upkeep.start(settings)
     return settings
 
 
@@ -63,7 +64,8 @@ def down(settings: Settings, say: Say) -> list[str]:
     """Stop what `up` started, jobs included; data stay. Returns the names of what was stopped."""
     stopped = []
     with _lock(settings):
-        parts = [("the collector", collector.stop), ("Flink", flink.stop), ("Kafka", kafka.stop)]
+        parts = [("the collector", collector.stop), ("the upkeep", upkeep.stop)]
+        parts += [("Flink", flink.stop), ("Kafka", kafka.stop)]
         for name, stop in (*parts, ("Postgres", _stop_postgres)):
             say(name)
             if stop(settings):

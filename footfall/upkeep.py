@@ -1,0 +1,49 @@
+"""What has to be done from time to time: adding up, partitions, retention, old savepoints."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from footfall import database, submission
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+from footfall.stack import flink
+
+HOUR = 3600.0
+
+
+def maintain(settings: Settings) -> list[str]:
+    """All of it, once; returns a sentence for each partition and savepoint made or removed. Raises FootfallError."""
+    lines = database.maintain_tables(settings)
+    database.refresh_traffic(settings)
+    if flink.answers(settings):
+        lines += submission.expire_savepoints(settings)
+    return lines
+
+
+def keep_up(settings: Settings, every: timedelta, say: Callable[[str], None]) -> None:
+    """Add up that often, and do all of it once an hour, until SIGTERM or Ctrl-C.
+
+    A database that is away for a while is no reason to end: what was written waits in it to be counted.
+    """
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    due, complaint = time.monotonic(), ""
+    while not ended.is_set():
+        try:
+            if time.monotonic() >= due:
+                for line in maintain(settings):
+                    say(line)
+                due = time.monotonic() + HOUR
+            else:
+                database.refresh_traffic(settings)
+            complaint = ""
+        except FootfallError as error:
+            if str(error) != complaint:  # once, not every few seconds
+                complaint = str(error)
+                say(complaint)
+        ended.wait(every.total_seconds())
