@@ -142,12 +142,11 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
     return sentences
 
 
-def refresh_traffic(settings: Settings) -> int:
-    """Count anew the hours whose visits were written since the last call; returns how many. Raises DatabaseError."""
+def add_up(settings: Settings) -> None:
+    """Count anew the hours of which something was written since the last call. Raises DatabaseError."""
     with connect(owner(settings)) as connection:
-        found = connection.execute("SELECT refresh_traffic()").fetchone()
-    assert found
-    return int(found[0])
+        for function in ("refresh_traffic", "refresh_pages"):
+            connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))
 
 
 def admin(settings: Settings) -> str:

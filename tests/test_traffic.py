@@ -203,6 +203,62 @@ def test_many_visitors_are_estimated_within_the_error_that_is_said(tables: Table
     ]
 
 
+def test_pages_are_what_their_minutes_say_whatever_is_written_when(tables: Tables) -> None:
+    chance = random.Random(3)
+    add_site(tables, timezone="Asia/Kolkata")
+    views: dict[tuple[datetime, str], int] = {}
+    for _ in range(300):
+        minute, path = at("00:00:00") + timedelta(minutes=chance.randrange(2880)), chance.choice(["/a", "/b"])
+        views[minute, path] = chance.randrange(9)
+        tables.written.execute(
+            "INSERT INTO page_views_per_minute VALUES ('shop', %s, %s, %s, 1) ON CONFLICT"
+            " (site, window_start, page_path) DO UPDATE SET page_view_count = EXCLUDED.page_view_count",
+            [minute, path, views[minute, path]],
+        )
+        if chance.random() < 0.05:
+            tables.run(tables.owner, "SELECT refresh_pages()")
+    tables.written.execute("INSERT INTO engagement_per_minute VALUES ('shop', %s, '/c', 5, 2, 70)", [at("12:00:00")])
+    tables.run(tables.owner, "UPDATE sites SET timezone = 'America/New_York'")
+    tables.run(tables.owner, "SELECT refresh_pages()")
+    zone = ZoneInfo("America/New_York")
+    for grain, form in (("hour", "%Y-%m-%d %H"), ("day", "%Y-%m-%d")):
+        expected: Counter[tuple[str, str]] = Counter()
+        for (minute, path), count in views.items():
+            expected[f"{minute.astimezone(zone):{form}}", path] += count
+        found = tables.run(
+            tables.reader,
+            "SELECT to_char(period_start AT TIME ZONE zone_of(site), %s), page_path, page_view_count FROM pages"
+            " WHERE grain = %s AND page_path <> '/c'",
+            "YYYY-MM-DD HH24" if grain == "hour" else "YYYY-MM-DD", grain,
+        )  # fmt: skip
+        assert {(start, path): count for start, path, count in found} == dict(expected)
+    rows = tables.run(
+        tables.reader,
+        "SELECT grain, page_view_count, engaged_ms, depth_count, depth_sum FROM pages WHERE page_path = '/c'",
+    )
+    assert sorted(rows) == [("day", 0, 5, 2, 70), ("hour", 0, 5, 2, 70)]
+
+
+@pytest.mark.parametrize(("hours", "grain", "first"), [(192, "hour", "12:30"), (193, "day", "18:30")])
+def test_a_short_time_is_told_by_its_hours_and_a_long_one_by_its_days(
+    tables: Tables, hours: int, grain: str, first: str
+) -> None:
+    add_site(tables, timezone="Asia/Kolkata")
+    for number in range(30):
+        add_session(tables, f"s{number}", start=at("12:00:00") + timedelta(hours=12 * number, minutes=45))
+        tables.written.execute(
+            "INSERT INTO page_views_per_minute VALUES ('shop', %s, '/', 1, 1)",
+            [at("12:00:00") + timedelta(hours=12 * number, minutes=45)],
+        )
+    refresh(tables)
+    tables.run(tables.owner, "SELECT refresh_pages()")
+    begins = at("12:40:00")
+    for query in ("traffic_between('shop', %s, %s, 'channel')", "pages_between('shop', %s, %s)"):
+        query = f"SELECT DISTINCT grain, min(period_start) OVER () FROM {query}"
+        [(found, start)] = tables.run(tables.reader, query, begins, begins + timedelta(hours=hours))
+        assert (found, f"{start.astimezone(UTC):%H:%M}") == (grain, first)  # type: ignore[attr-defined]
+
+
 def test_who_writes_visits_can_neither_read_nor_change_what_is_counted(tables: Tables) -> None:
     for statement in (
         "SELECT * FROM changed_visits",
