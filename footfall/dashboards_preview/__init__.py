@@ -1,0 +1,1 @@
+"""Grafana's dashboard files drawn straight from Postgres, without Grafana: `footfall preview-dashboards`."""
