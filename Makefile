@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install demo test bench
+.PHONY: install demo test bench docs
 
 ## A virtual environment with everything, and the jars
 install: $(STAMP)
@@ -30,3 +30,9 @@ test: install
 ## Events a second and latency on this machine
 bench: install
 	@$(BIN)/footfall bench
+
+## The documentation as a site, in build/site
+docs: install
+	@$(BIN)/python -m footfall.reference
+	@$(BIN)/mkdocs build --quiet
+	@echo "open build/site/index.html"

@@ -46,6 +46,7 @@ setup(
             "types-PyYAML",
             "types-psutil",
             "playwright",
+            "mkdocs-material",  # the documentation as a site
             "segment-analytics-python",
             "schemathesis<4.21",  # newer ones do not get along with the urllib3 that grafana-client brings
             "hypothesis<6.149",  # the last that schemathesis 4.20 works with

@@ -3,12 +3,14 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import Tables
 
-from footfall import database
+from footfall import database, reference
 from footfall.cli import footfall
 from footfall.suite import all_jobs, columns, reads_and_writes, written_tables
 
@@ -73,6 +75,21 @@ def test_the_definitions_show_sql_of_every_view_and_of_the_jobs_that_decide_what
     sources = {source for source, _ in INCLUDED}
     views = {f"sql/views/{name}.sql" for name in ("events", "received_events", "arrivals")}
     assert sources >= {*views, "sql/tables/raw_events.sql", "sql/jobs/sessions.sql", "sql/jobs/late_events.sql"}
+
+
+@pytest.mark.parametrize(("name", "text"), reference.pages().items(), ids=list(reference.pages()))
+def test_the_reference_is_what_the_code_says(name: str, text: str) -> None:
+    assert (reference.FOLDER / name).read_text() == text, "write it anew: python -m footfall.reference"
+
+
+def test_the_documentation_is_built_as_a_site_with_every_page_in_its_menu(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    for page in (ROOT / "docs").rglob("*.md"):
+        name = page.relative_to(ROOT / "docs")
+        assert (tmp_path / name.with_suffix(".html")).exists()
+        assert f": {name}\n" in (ROOT / "mkdocs.yml").read_text()
 
 
 def test_json_on_the_page_for_editors_is_json() -> None:

@@ -21,7 +21,7 @@ from footfall.dashboards_preview.queries import Postgres
 from footfall.dashboards_preview.time_ranges import TimeRange, auto_interval_ms, epoch_ms, read_seconds
 from footfall.errors import FootfallError
 
-STATES = ("firing", "pending", "error", "no data", "normal")
+STATES = ("firing", "pending", "error", "no data", "normal", "not evaluated")
 OUTCOMES = {"Alerting": "firing", "OK": "normal", "Ok": "normal", "NoData": "no data", "Error": "error"}
 STALE = timedelta(seconds=10)
 TEMPLATE = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
@@ -80,7 +80,7 @@ class Alerts:
             pending = timedelta(seconds=_seconds(about["for"]))
             instances = self._instances(rule, now)
         except NeedsPrometheus:
-            return {**about, "needs": "Prometheus"}
+            return {**about, "state": "not evaluated", "needs": "Prometheus"}
         except FootfallError as error:
             outcome = OUTCOMES.get(str(rule.get("execErrState") or "Error"), "error")
             return {**about, "state": outcome, "fault": str(error)}

@@ -1,0 +1,89 @@
+"""The pages of docs/reference/, made of the code: `python -m footfall.reference` writes them, a test compares them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from footfall.database import MIGRATIONS
+from footfall.settings import ROOT
+from footfall.suite import SQL, columns, written_tables
+from jobs.sql_suite import grain
+
+FOLDER = ROOT / "docs" / "reference"
+COMMENT = re.compile(r"COMMENT ON (VIEW|FUNCTION|TABLE) (\w+) IS\s+'((?:[^']|'')*)'")
+DROPPED = re.compile(r"^DROP (?:VIEW|FUNCTION|TABLE) ([\w, \n]+);", re.MULTILINE)
+
+
+def pages() -> dict[str, str]:
+    """Text by name of the file."""
+    return {"commands.md": commands_page(), "tables.md": tables_page()}
+
+
+def commands_page() -> str:
+    """What `--help` says of every command."""
+    from footfall.cli import footfall
+
+    lines = ["# Commands", "", "Exit codes: 0 fine, 1 something failed, 2 misused."]
+    with click.Context(footfall, info_name="footfall", **footfall.context_settings) as context:
+        for path, text in _helps(footfall, context):
+            lines += ["", f"## {path}", "", "```text", text, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _helps(group: click.Group, context: click.Context) -> Iterator[tuple[str, str]]:
+    for name in group.list_commands(context):
+        command = group.commands[name]
+        with click.Context(command, parent=context, info_name=name, terminal_width=96, **group.context_settings) as own:
+            yield own.command_path, "\n".join(line.rstrip() for line in command.get_help(own).splitlines())
+            if isinstance(command, click.Group):
+                yield from _helps(command, own)
+
+
+def tables_page() -> str:
+    """Every table with its columns, and every view and function of Postgres with what it is."""
+    lines = ["# Tables", "", "What Flink writes. Times are UTC; what the words mean: [definitions](../definitions.md)."]
+    for name in written_tables():
+        about = grain(SQL / "tables" / f"{name}.sql")
+        lines += ["", f"## {name}", "", f"One row per {about.removeprefix('one row per ')}", ""]
+        lines += ["| column | type | |", "|---|---|---|"]
+        lines += [f"| `{column.name}` | {column.type} | {_cell(column.comment)} |" for column in columns(name)]
+    told = _told_in_postgres()
+    for kind, title in (
+        ("TABLE", "Tables that Postgres fills, or you do"),
+        ("VIEW", "Views"),
+        ("FUNCTION", "Functions"),
+    ):
+        lines += ["", f"## {title}", "", "| | |", "|---|---|"]
+        lines += [f"| `{name}` | {_cell(text)} |" for name, (found, text) in sorted(told.items()) if found == kind]
+    return "\n".join(lines) + "\n"
+
+
+def _told_in_postgres() -> dict[str, tuple[str, str]]:
+    """Kind and comment of what the migrations make and Flink does not write, by its name."""
+    found: dict[str, tuple[str, str]] = {}
+    for path in sorted(MIGRATIONS.glob("*.sql")):
+        up = path.read_text(encoding="utf-8").partition("-- migrate:down")[0]
+        for names in DROPPED.findall(up):
+            for name in names.split(","):
+                found.pop(name.strip(), None)
+        found |= {name: (kind, text.replace("''", "'")) for kind, name, text in COMMENT.findall(up)}
+    return {name: told for name, told in found.items() if name not in written_tables()}
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def main(folder: Path = FOLDER) -> None:
+    """Write the pages."""
+    folder.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
