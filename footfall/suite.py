@@ -144,11 +144,37 @@ def _text(string: str) -> str:
 
 
 def dashboards(folder: Path = DASHBOARDS) -> dict[str, set[str]]:
-    """Every word in the queries of each Grafana dashboard, by the name of its file: among them the tables it shows."""
-    return {
-        path.stem: {word for query in _queries(json.loads(path.read_text())) for word in re.findall(r"\w+", query)}
-        for path in sorted(folder.glob("*.json"))
-    }
+    """Every word in the panels' queries of each Grafana dashboard, by the name of its file.
+
+    Among them the tables that it shows, those too that it asks through views and functions of Postgres.
+    """
+    made = _made_in_postgres()
+    found = {}
+    for path in sorted(folder.glob("*.json")):
+        panels = json.loads(path.read_text())["panels"]
+        todo = [word for query in _queries(panels) for word in re.findall(r"\w+", query)]
+        words: set[str] = set()
+        while todo:
+            word = todo.pop()
+            if word not in words:
+                words.add(word)
+                todo += made.get(word, ())
+        found[path.stem] = words
+    return found
+
+
+def _made_in_postgres() -> dict[str, set[str]]:
+    """The words from which each view, function and filled table of the migrations is told, by its name."""
+    found: dict[str, set[str]] = {}
+    for path in sorted((SQL / "postgres" / "migrations").glob("*.sql")):
+        text = re.sub("--.*", "", path.read_text().partition("-- migrate:down")[0])
+        bodies = re.findall(r"CREATE VIEW (\w+) AS\b(.*?);", text, re.DOTALL)
+        bodies += re.findall(r"CREATE (?:OR REPLACE )?FUNCTION (\w+)\(.*?\$\$(.*?)\$\$", text, re.DOTALL)
+        for name, body in bodies:
+            words = set(re.findall(r"\w+", body))
+            for made in (name, *re.findall(r"INSERT INTO (\w+)", body)):
+                found[made] = found.get(made, set()) | words
+    return found
 
 
 def _queries(value: Any) -> Iterator[str]:
