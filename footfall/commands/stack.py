@@ -16,7 +16,7 @@ from footfall.stack import control
 
 @click.command()
 def up() -> None:
-    """Start the embedded stack: Kafka, Postgres, Flink and the collector on loopback, topic and tables made."""
+    """Start the embedded stack: Kafka, Postgres, Flink, the collector and the dashboards on loopback."""
     with out.status("starting") as status:
         settings = control.up(load_settings(), lambda what: status.update(f"starting: {what}"))
     _print_parts(settings)
@@ -109,7 +109,7 @@ def _print_parts(settings: Settings) -> list[control.Part]:
     for part in parts:
         state = "up" if part.answers else "down"
         whose = " (yours)" if part.yours else ""
-        out.print(f"{part.name:9} {state:5} {part.address}{whose}")
+        out.print(f"{part.name:10} {state:5} {part.address}{whose}")
     return parts
 
 

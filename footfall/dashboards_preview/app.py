@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 from markdown_it import MarkdownIt
+from starlette.applications import Starlette
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route, Router
+from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -65,7 +66,7 @@ def create(options: Options, postgres: Postgres) -> ASGIApp:
     alerts = Alerts(options.folder / "alerts", postgres)
 
     @contextlib.asynccontextmanager
-    async def lifespan(_app: Router) -> AsyncIterator[None]:
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         watching = asyncio.create_task(_watch(alerts))
         yield
         watching.cancel()
@@ -84,7 +85,7 @@ def create(options: Options, postgres: Postgres) -> ASGIApp:
         Route("/api/alerts", _json(api.alerts)),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
-    return _Guard(Router(routes, redirect_slashes=False, lifespan=lifespan), options.hosts)
+    return _Guard(Starlette(routes=routes, lifespan=lifespan), options.hosts)
 
 
 async def _watch(alerts: Alerts) -> None:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from footfall import database
 from footfall.errors import FootfallError
 from footfall.settings import SECRET_NAMES, Settings, load_settings
-from footfall.stack import collector, flink, kafka, postgres, processes, upkeep
+from footfall.stack import collector, flink, kafka, postgres, preview, processes, upkeep
 from footfall.stack.java import ensure_jars, java
 
 KAFKA, POSTGRES, FLINK = "KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_HOST", "FLINK_REST_ADDRESS"
@@ -57,6 +57,8 @@ def up(settings: Settings, say: Say) -> Settings:
             say(f"the collector on {settings.collector_url}")
             collector.start(settings)
         upkeep.start(settings)
+        say(f"the dashboards on {preview.address(settings)}")
+        preview.start(settings)
     return settings
 
 
@@ -64,7 +66,7 @@ def down(settings: Settings, say: Say) -> list[str]:
     """Stop what `up` started, jobs included; data stay. Returns the names of what was stopped."""
     stopped = []
     with _lock(settings):
-        parts = [("the collector", collector.stop), ("the upkeep", upkeep.stop)]
+        parts = [("the dashboards", preview.stop), ("the collector", collector.stop), ("the upkeep", upkeep.stop)]
         parts += [("Flink", flink.stop), ("Kafka", kafka.stop)]
         for name, stop in (*parts, ("Postgres", _stop_postgres)):
             say(name)
@@ -94,6 +96,7 @@ def status(settings: Settings) -> list[Part]:
         ),
         Part("Flink", settings.flink_rest, settings.is_yours(FLINK), flink.answers(settings)),
         Part("Collector", settings.collector_url, settings.is_yours(COLLECTOR), collector.answers(settings)),
+        Part("Dashboards", preview.address(settings), False, preview.answers(settings)),
     ]  # fmt: skip
 
 

@@ -16,7 +16,15 @@ from conftest import free_port, open_folder
 from footfall.settings import Settings, load_settings
 from footfall.stack import control
 
-PORTS = ("KAFKA_PORT", "KAFKA_CONTROLLER_PORT", "POSTGRES_PORT", "FLINK_PORT", "FLINK_RPC_PORT", "COLLECTOR_PORT")
+PORTS = (
+    "KAFKA_PORT",
+    "KAFKA_CONTROLLER_PORT",
+    "POSTGRES_PORT",
+    "FLINK_PORT",
+    "FLINK_RPC_PORT",
+    "COLLECTOR_PORT",
+    "PREVIEW_PORT",
+)
 # What would point at a server of the user's own, or at another job's topic.
 FOREIGN = (
     "KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_HOST", "POSTGRES_JDBC_URL", "FLINK_REST_ADDRESS", "COLLECTOR_ADDRESS",
