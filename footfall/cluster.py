@@ -170,8 +170,17 @@ def refuse_failed(settings: Settings, id_: str) -> dict[str, Any]:
     failures = flink.rest(settings, f"/jobs/{id_}/exceptions")["exceptionHistory"]["entries"]
     if failures or detail["state"] in ("FAILED", "FAILING", "CANCELED"):
         # The oldest says why; those after it may be of what it brought down.
-        raise FootfallError(root_cause(failures[-1]["stacktrace"]) if failures else "it failed without a word")
+        cause = root_cause(failures[-1]["stacktrace"]) if failures else "it failed without a word"
+        raise FootfallError(_ended_task_manager(settings) if "TaskExecutor is shutting down" in cause else cause)
     return detail
+
+
+def _ended_task_manager(settings: Settings) -> str:
+    """Why a task manager ended, which it tells only its log: a sink that a row was refused in throws as it closes."""
+    log = settings.logs / "taskmanager.log"
+    lines = log.read_text(errors="replace")[-1_000_000:].splitlines() if log.exists() else []
+    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
+    return f"its task manager ended: {causes[-1] if causes else 'see its log'}"
 
 
 def latest_checkpoint(settings: Settings, job: Job) -> str | None:
