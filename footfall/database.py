@@ -133,12 +133,21 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
                 connection.execute("CALL maintain(%s)", [now])
             today = (now or datetime.now(UTC)).astimezone(UTC).date()
             salts = connection.execute("DELETE FROM visitor_salts WHERE day < %s", [today]).rowcount
+            # A hash of an id is no less personal than the id: it goes when the visits go.
+            days = connection.execute(
+                "DELETE FROM visitors_per_day USING retention WHERE table_name = 'sessions' AND day < %s - keep",
+                [today],
+            ).rowcount
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             raise DatabaseError("a long transaction keeps a table in use: run `footfall maintain` later") from None
         except (errors.UndefinedFunction, errors.UndefinedTable):
             raise DatabaseError("the database has no tables yet: run `footfall up` first") from None
     if salts:  # collectors delete them at midnight, where any is at work
         sentences.append(f"deleted {salts} {'salt' if salts == 1 else 'salts'} of days that are over")
+    if days:
+        sentences.append(
+            f"deleted the visitors of {days} {'day' if days == 1 else 'days'} past the retention of sessions"
+        )
     return sentences
 
 

@@ -12,6 +12,8 @@ import pytest
 from conftest import Tables
 from metric_rows import add_event, add_session, add_site, at
 
+from footfall import database
+
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
 BREAKDOWNS = ("browser", "channel", "entry page", "language")
 
@@ -201,6 +203,18 @@ def test_many_visitors_are_estimated_within_the_error_that_is_said(tables: Table
     assert tables.run(tables.reader, "SELECT * FROM visitor_estimate('shop', '2020-01-01', '2020-01-02')") == [
         (0, True, 0)
     ]
+
+
+def test_hashes_of_visitors_go_when_their_visits_are_past_retention(tables: Tables) -> None:
+    now = datetime.now(UTC)
+    for days in (1, 40):
+        add_session(tables, f"{days} old", visitor=f"v{days}", start=now - timedelta(days=days))
+    refresh(tables)
+    assert not [line for line in database.maintain(tables.owner) if "visitors" in line]
+    tables.run(tables.owner, "UPDATE retention SET keep = '30 days' WHERE table_name = 'sessions'")
+    assert "deleted the visitors of 1 day past the retention of sessions" in database.maintain(tables.owner)
+    rows = tables.run(tables.reader, "SELECT day FROM visitors_per_day")
+    assert rows == [((now - timedelta(days=1)).date(),)]
 
 
 def test_pages_are_what_their_minutes_say_whatever_is_written_when(tables: Tables) -> None:
