@@ -1,16 +1,23 @@
-"""Dashboards, alert rules and contact points in a Grafana: dashboards push, diff, pull."""
+"""Dashboards, alert rules and contact points in a Grafana: dashboards push, diff, pull, token."""
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import sys
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from footfall.commands.common import err, out
-from footfall.errors import FootfallError
 from footfall.settings import ROOT, load_settings
+
+if TYPE_CHECKING:
+    from footfall.grafana.server import Server
+    from footfall.grafana.sync import Pair
 
 names_argument = click.argument("names", metavar="[NAME]...", nargs=-1)
 folder_option = click.option(
@@ -21,80 +28,58 @@ folder_option = click.option(
 
 @click.group()
 def dashboards() -> None:
-    """Bring dashboards/ to a Grafana, compare, and bring edits back; GRAFANA_URL and GRAFANA_TOKEN say which."""
+    """Bring dashboards/ to a Grafana, compare, and bring edits back; GRAFANA_URL and GRAFANA_TOKEN say which.
+
+    GRAFANA_USER and GRAFANA_PASSWORD do as well as a token; GRAFANA_FOLDER is the uid of another folder than footfall.
+    """
 
 
 @dashboards.command()
 @names_argument
 @folder_option
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
-def push(names: tuple[str, ...], folder: Path, dry_run: bool) -> None:
-    """Make or change what differs: folder, data source, dashboards, alert rules, contact points."""
-    from footfall.grafana import files
-    from footfall.grafana.server import Server
+@click.option(
+    "--resend", is_flag=True, help="Send the password and addresses that Grafana hides, after a change of them."
+)
+def push(names: tuple[str, ...], folder: Path, dry_run: bool, resend: bool) -> None:
+    """Make or change what differs: folder, data source, dashboards, alert rules, contact points.
 
-    wanted, server, settings = files.read(folder, names), Server(), load_settings()
-    if "POSTGRES_READER_PASSWORD" not in settings.values:
-        raise FootfallError("set POSTGRES_READER_PASSWORD in the environment: the data source needs it")
-    counts = dict.fromkeys(("made", "changed", "unchanged", "skipped"), 0)
+    Grafana must reach Postgres at POSTGRES_HOST and POSTGRES_PORT.
+    """
+    from footfall.grafana import files, sync
+    from footfall.grafana.server import is_loopback
 
-    def tell(what: str, state: str, why: str = "") -> None:
-        counts[state] += 1
-        if state != "unchanged":
-            out.print(f"{state:8} {what}{why}", markup=False, highlight=False)
-
-    tell("folder Footfall", "made" if server.put_folder(dry_run) else "unchanged")
-    tell("data source footfall", server.put_source(settings, dry_run))
-    there = {(thing.kind, thing.uid): thing for thing in server.things()}
-    for thing in wanted:
-        try:
-            full = files.Thing(thing.kind, thing.uid, files.filled(thing.content))
-        except FootfallError as error:
-            tell(thing.name, "skipped", f": {error}")
-            continue
-        before = there.get((thing.kind, thing.uid))
-        # Grafana never tells the address of a contact point: it is sent each time.
-        if before and thing.kind != "contact point" and files.covers(before.content, thing.content):
-            tell(thing.name, "unchanged")
-            continue
-        if not dry_run:
-            server.put(full, before is None)
-        tell(thing.name, "changed" if before else "made")
-    said = ", ".join(f"{number} {state}" for state, number in counts.items() if number)
-    out.print(f"{said}{' (dry run: nothing was written)' if dry_run else ''}", markup=False, highlight=False)
+    settings = load_settings()
+    with _usage():
+        things = files.chosen(files.read(folder), names)
+    server = _server()
+    counts: Counter[str] = Counter()
+    for outcome in sync.push(server, settings, things, dry_run, resend):
+        counts[outcome.state] += 1
+        out.print(f"{outcome.state:9} {outcome.name}{outcome.why and f': {outcome.why}'}", markup=False)
+    said = ", ".join(
+        f"{counts[state]} {state}" for state in ("made", "changed", "unchanged", "skipped") if counts[state]
+    )
+    out.print(f"{said}{' (dry run: nothing was written)' if dry_run else ''}", markup=False)
+    if is_loopback(settings.values["POSTGRES_HOST"]) and not server.is_local:
+        err.print(
+            "footfall: Grafana looks for Postgres on its own machine: set POSTGRES_HOST to where it is", markup=False
+        )
 
 
 @dashboards.command()
 @names_argument
 @folder_option
 def diff(names: tuple[str, ...], folder: Path) -> None:
-    """Show how Grafana differs from the files. Exit code 1 where it does."""
-    from footfall.grafana import files
-    from footfall.grafana.server import Server
+    """Show how Grafana differs from the files, as a unified diff. Exit code 1 where it does."""
+    from footfall.grafana import files, sync
 
-    here = {(thing.kind, thing.uid): thing for thing in files.read(folder, names) if thing.kind != "contact point"}
-    there = {(thing.kind, thing.uid): thing for thing in Server().things() if thing.kind != "contact point"}
-    differs = False
-    for key in sorted({*here, *there}):
-        file, found = here.get(key), there.get(key)
-        if (names and key[1] not in names) or (file and found and files.covers(found.content, file.content)):
-            continue
-        differs = True
-        if file and found:
-            after = files.text(files.ordered(found.content, file.content))
-            lines = difflib.unified_diff(
-                files.text(file.content).splitlines(),
-                after.splitlines(),
-                file.name,
-                f"{file.name} in Grafana",
-                lineterm="",
-            )
-            for line in lines:
-                out.print(line, markup=False, highlight=False, soft_wrap=True)
-        else:
-            name = (file or found).name  # type: ignore[union-attr]
-            out.print(f"{name} is only {'in the files' if file else 'in Grafana'}", markup=False, highlight=False)
-    if differs:
+    things = files.read(folder)
+    with _usage():
+        pairs = [pair for pair in sync.compare(_server(), things, names) if not pair.is_same]
+    for pair in pairs:
+        click.echo("\n".join(_difference(pair)))
+    if pairs:
         sys.exit(1)
     out.print("no difference")
 
@@ -103,19 +88,14 @@ def diff(names: tuple[str, ...], folder: Path) -> None:
 @names_argument
 @folder_option
 def pull(names: tuple[str, ...], folder: Path) -> None:
-    """Bring what was edited in Grafana back to the files; a new dashboard of the folder becomes a new file."""
-    from footfall.grafana import files
-    from footfall.grafana.server import Server
+    """Bring what was edited in Grafana back to the files; a new dashboard or rule of its folder becomes a new file."""
+    from footfall.grafana import files, sync
 
-    here = {(thing.kind, thing.uid): thing for thing in files.read(folder)}
-    written = 0
-    for thing in Server().things():
-        file = here.get((thing.kind, thing.uid))
-        wanted = not names or thing.uid in names
-        if thing.kind == "contact point" or not wanted or (file and files.covers(thing.content, file.content)):
-            continue  # the addresses of contact points stay in the environment
-        out.print(f"written {files.write(folder, thing)}", markup=False, highlight=False, soft_wrap=True)
-        written += 1
+    things, written = files.read(folder), 0
+    with _usage():
+        for path in sync.pull(_server(), folder, things, names):
+            out.print(f"written {path}", markup=False)
+            written += 1
     if not written:
         out.print("nothing to bring back")
 
@@ -125,11 +105,39 @@ def pull(names: tuple[str, ...], folder: Path) -> None:
 @click.option("--role", type=click.Choice(["Viewer", "Editor", "Admin"]), default="Viewer", show_default=True)
 def token(name: str, role: str) -> None:
     """Make a token of a service account of this name, and print it: it is shown this once."""
+    made = _server().make_token(name, role)
+    err.print(f"token of the service account {name}, shown this once:", markup=False)
+    out.print(made, markup=False)
+
+
+def _server() -> Server:
     from footfall.grafana.server import Server
 
-    made = Server().make_token(name, role)
-    err.print(f"token of the service account {name}, shown this once:", markup=False)
-    out.print(made, markup=False, highlight=False, soft_wrap=True)
+    server = Server()
+    if server.is_clear:
+        err.print("footfall: GRAFANA_URL is http: whoever is on the way reads the token and passwords", markup=False)
+    server.check()
+    return server
+
+
+def _difference(pair: Pair) -> list[str]:
+    from footfall.grafana import files
+
+    if pair.file is None or pair.grafana is None:
+        return [f"{pair.name} is only in {'Grafana' if pair.file is None else 'the files'}"]
+    before, after = (files.text(content).splitlines() for content in (pair.file, pair.grafana))
+    return list(difflib.unified_diff(before, after, pair.name, f"{pair.name} in Grafana", lineterm=""))
+
+
+@contextlib.contextmanager
+def _usage() -> Iterator[None]:
+    """A name that is not there is a misuse."""
+    from footfall.grafana.files import UnknownName
+
+    try:
+        yield
+    except UnknownName as error:
+        raise click.UsageError(str(error)) from None
 
 
 COMMANDS = (dashboards,)

@@ -1,114 +1,107 @@
-"""The files of dashboards/ and what Grafana says of the same things, in one form that can be compared."""
+"""The files of dashboards/: one thing each, its uid the file's name."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from footfall.errors import FootfallError
 
 Json = dict[str, Any]
-FOLDER_UID, FOLDER_TITLE, SOURCE_UID = "footfall", "Footfall", "footfall"
-KINDS = {"dashboard": ".", "alert rule": "alerts", "contact point": "contact-points"}
-# What Grafana adds to what it was given, and what says when something was saved last instead of what it is.
-ADDED = {
-    "dashboard": {"id", "version", "iteration", "meta"},
-    "alert rule": {"id", "orgID", "updated", "provenance", "keep_firing_for", "notification_settings", "record"},
-    "contact point": {"provenance"},
-}
-PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+DASHBOARD, RULE, CONTACT_POINT = "dashboard", "alert rule", "contact point"
+FOLDERS = {DASHBOARD: ".", RULE: "alerts", CONTACT_POINT: "contact-points"}
+# What Grafana takes as a uid; it also keeps what a server says from being a path.
+UID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+class UnknownName(FootfallError):
+    """Neither a file nor Grafana has that name."""
 
 
 @dataclass(frozen=True)
 class Thing:
-    """A dashboard, alert rule or contact point; content as its file has it."""
+    """A dashboard, alert rule or contact point; content as its file has it, ${NAME} and all."""
 
     kind: str
     uid: str
     content: Json
 
     @property
+    def key(self) -> tuple[str, str]:
+        """A rule may have the uid of a dashboard."""
+        return self.kind, self.uid
+
+    @property
     def name(self) -> str:
         return f"{self.kind} {self.uid}"
 
 
-def read(folder: Path, names: tuple[str, ...] = ()) -> list[Thing]:
-    """Everything in the folder, or what has these names (uid). Raises FootfallError with the file that is wrong."""
+def read(folder: Path) -> list[Thing]:
+    """Everything in the folder: dashboards, alert rules, contact points, each by name.
+
+    Raises FootfallError with the file that is no JSON object, or whose uid is not its name.
+    """
     found = []
-    for kind, below in KINDS.items():
+    for kind, below in FOLDERS.items():
         for path in sorted((folder / below).glob("*.json")):
-            try:
-                content = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise FootfallError(f"{path}: {error}") from None
-            if not isinstance(content, dict) or content.get("uid") != path.stem:
-                raise FootfallError(f"{path}: its uid must be its name, {path.stem}")
+            content = _object(path)
+            if content.get("uid") != path.stem or not UID.fullmatch(path.stem):
+                raise FootfallError(
+                    f"{path}: its uid must be its name, {path.stem}, of at most 40 letters, digits, - and _"
+                )
             found.append(Thing(kind, path.stem, content))
-    unknown = sorted(set(names) - {thing.uid for thing in found})
+    if not found:
+        raise FootfallError(f"{folder} has no dashboards, no alerts and no contact-points")
+    return found
+
+
+class Named(Protocol):
+    """What can be chosen by name."""
+
+    @property
+    def uid(self) -> str: ...
+
+
+T = TypeVar("T", bound=Named)
+
+
+def chosen(things: list[T], names: tuple[str, ...]) -> list[T]:
+    """The things of these names, all of them where none are given. Raises UnknownName."""
+    unknown = sorted(set(names) - {thing.uid for thing in things})
     if unknown:
-        raise FootfallError(f"{folder} has no file {', '.join(f'{name}.json' for name in unknown)}")
-    return [thing for thing in found if not names or thing.uid in names]
+        raise UnknownName(f"there is no {', '.join(unknown)}: a name is that of a file without .json")
+    return [thing for thing in things if not names or thing.uid in names]
 
 
 def write(folder: Path, thing: Thing) -> Path:
-    """Write a thing as its file has it: the keys in the order of the file that is there already."""
-    path = folder / KINDS[thing.kind] / f"{thing.uid}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    path.write_text(text(ordered(thing.content, before)), encoding="utf-8")
+    """Write a thing to its file. Raises FootfallError where that can't be, or its uid is no name of a file."""
+    if not UID.fullmatch(thing.uid):
+        article = "an" if thing.kind == RULE else "a"
+        raise FootfallError(f"the uid {thing.uid!r} of {article} {thing.kind} in Grafana can't be a file's name")
+    path = folder / FOLDERS[thing.kind] / f"{thing.uid}.json"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text(thing.content), encoding="utf-8")
+    except OSError as error:
+        raise FootfallError(f"{path} can't be written: {error.strerror}") from None
     return path
 
 
 def text(content: Json) -> str:
-    """JSON as the files are written."""
+    """JSON as the files have it."""
     return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def normal(kind: str, content: Mapping[str, Any]) -> Json:
-    """The content without what Grafana adds. A dashboard has id null and version 1, as its file has."""
-    kept = {key: value for key, value in content.items() if key not in ADDED[kind]}
-    if kind == "dashboard":
-        kept = {"id": None, **kept, "version": 1}
-    return kept
-
-
-def ordered(value: Any, like: Any) -> Any:
-    """The value with the keys of its objects in the order that `like` has them; new ones at the end."""
-    if isinstance(value, dict):
-        before = like if isinstance(like, dict) else {}
-        keys = [key for key in before if key in value] + [key for key in value if key not in before]
-        return {key: ordered(value[key], before.get(key)) for key in keys}
-    if isinstance(value, list):
-        before_list = like if isinstance(like, list) else []
-        return [ordered(one, before_list[at] if at < len(before_list) else None) for at, one in enumerate(value)]
-    return value
-
-
-def covers(found: Any, wanted: Any) -> bool:
-    """Whether Grafana has everything that the file says; defaults that it adds to an object are no difference."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        return all(key in found and covers(found[key], value) for key, value in wanted.items())
-    if isinstance(wanted, list) and isinstance(found, list):
-        return len(wanted) == len(found) and all(covers(*pair) for pair in zip(found, wanted, strict=True))
-    return bool(found == wanted)
-
-
-def filled(content: Json) -> Json:
-    """A contact point with the values of its ${NAME}; FootfallError with the names that the environment lacks."""
-    missing = sorted({name for name in PLACEHOLDER.findall(json.dumps(content)) if not os.environ.get(name)})
-    if missing:
-        raise FootfallError(f"set {', '.join(missing)} in the environment")
-
-    def fill(value: Any) -> Any:
-        if isinstance(value, str):
-            return PLACEHOLDER.sub(lambda match: os.environ[match[1]], value)
-        if isinstance(value, dict):
-            return {key: fill(inner) for key, inner in value.items()}
-        return value
-
-    return {key: fill(value) for key, value in content.items()}
+def _object(path: Path) -> Json:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise FootfallError(f"{path}:{error.lineno}: {error.msg}") from None
+    except (OSError, ValueError) as error:
+        raise FootfallError(f"{path}: {error}") from None
+    if not isinstance(content, dict):
+        raise FootfallError(f"{path}: it must be a JSON object")
+    return content
