@@ -5,21 +5,19 @@ Made of the demo's data: `footfall demo` in another terminal, some minutes befor
 
 from __future__ import annotations
 
-import shutil
 import sys
 
 from playwright.sync_api import sync_playwright
 
 from footfall.settings import load_settings
+from footfall.shop_visitors import FLAGS, chromium
 from footfall.stack import preview
-
-FLAGS = ["--disable-background-networking", "--disable-component-update", "--no-sandbox"]
 
 
 def main(uid: str, path: str, width: int = 1440, height: int = 1000) -> None:
     """Write the first screen of a dashboard, the last day, once its panels are drawn."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), chromium_sandbox=False, args=FLAGS)
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(f"{preview.address(load_settings())}/d/{uid}?from=now-24h&to=now&var-site=shop&theme=light")
         page.wait_for_load_state("networkidle")

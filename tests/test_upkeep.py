@@ -7,20 +7,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 
 from conftest import Postgres, Tables
+from e2e.helpers import wait_for
 from metric_rows import add_session, at
 from psycopg.conninfo import conninfo_to_dict
 
 from footfall.settings import ROOT, load_settings
-
-
-def wait_for(what: str, condition: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds:.0f} s in vain: {what}"
-        time.sleep(0.1)
 
 
 def test_what_is_written_is_added_up_even_after_the_database_was_away(
