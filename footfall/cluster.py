@@ -17,6 +17,7 @@ from footfall.settings import ROOT, Settings
 from footfall.stack import flink
 
 ACTIVE = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING"})
+NO_SLOTS = "Could not acquire the minimum required resources"  # Flink's words
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from footfall.errors import FootfallError
 from footfall.job_planner import Planner
 from footfall.job_versions import Version, read_version
 from footfall.settings import Settings
+from footfall.stack import flink
 from footfall.submission import laid_out, start, stop_and_note
 from footfall.suite import SQL
 from footfall.verdict import BESIDE, Verdict, verdict
@@ -25,6 +26,7 @@ from footfall.verdict import BESIDE, Verdict, verdict
 CATCH_UP_SECONDS = 6 * 3600
 # How long a new version may read what waited for it, before it is taken for good, and until it has begun to
 PROOF_SECONDS, BEGIN_SECONDS = 60, 10
+GO_BACK_SECONDS = 180
 Say = Callable[[str], None]
 
 
@@ -176,10 +178,27 @@ def _back(
         if found.old is None:
             raise FootfallError(f"{found.job} is stopped, its state is in {savepoint}: {reason}") from None
         if found.running:
-            _start(settings, found.old, wide, savepoint, "submit", f"back after a failed {action}")
+            _go_back(settings, found.old, wide, savepoint, f"back after a failed {action}")
         if not isinstance(error, FootfallError):
             raise
         raise FootfallError(f"{found.job} is as it was, on its old SQL: {reason}") from None
+
+
+def _go_back(settings: Settings, old: Version, wide: int, savepoint: str, note: str) -> None:
+    """Start the old SQL, again and again while its slots are away.
+
+    The new SQL may have taken its task manager with it. Until another one comes, a standalone cluster waits with a job
+    in its first minutes only; later it refuses it at once.
+    """
+    deadline = time.monotonic() + GO_BACK_SECONDS
+    while True:
+        try:
+            return _start(settings, old, wide, savepoint, "submit", note)
+        except FootfallError as error:
+            if cluster.NO_SLOTS not in str(error) or time.monotonic() > deadline:
+                raise FootfallError(f"{old.job} is stopped, its state is in {savepoint}: {error}") from None
+        flink.revive(settings)
+        time.sleep(2)
 
 
 def _start(
