@@ -42,9 +42,14 @@ class Checkout:
         (self.root / "sql" / file).write_text(text)
 
     def run(self, *arguments: str, settings: Settings) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "RAW_EVENTS_TOPIC": settings.topic, "PYTHONPATH": str(self.root)}
+        """`footfall` with these arguments."""
+        return self.python("footfall.cli", *arguments, settings=settings)
+
+    def python(self, module: str, *arguments: str, settings: Settings) -> subprocess.CompletedProcess[str]:
+        path = f"{self.root}{os.pathsep}{ROOT / 'tests'}"
+        environment = {**os.environ, "RAW_EVENTS_TOPIC": settings.topic, "PYTHONPATH": path}
         done = subprocess.run(
-            [sys.executable, "-m", "footfall.cli", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=self.root, env=environment, capture_output=True, text=True, timeout=400,
         )  # fmt: skip
         assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr

@@ -7,14 +7,14 @@ import itertools
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from footfall import cluster, database
+from footfall import cluster, database, events
 from footfall.settings import ROOT, Settings
 from footfall.stack import flink, kafka
 
@@ -109,6 +109,20 @@ def failures(settings: Settings, job: cluster.Job) -> list[str]:
 
 def completed_checkpoints(settings: Settings, job: cluster.Job) -> int:
     return int(flink.rest(settings, f"/jobs/{job.id}/checkpoints")["counts"]["completed"])
+
+
+def settled_rows(settings: Settings, table: str) -> list[Row]:
+    """What a job has made of all that its topic holds: it fills the table of its name."""
+    job = cluster.running(settings, table)
+    until = events.ends(settings)
+    wait_for("the end of the topic", lambda: read_to(cluster.offsets(settings, job.id), until))
+    time.sleep(1)  # the last watermark comes up to 200 ms after the last record
+    cluster.await_checkpoint(settings, job.id)  # rows are written before it is complete
+    return rows(settings, table)
+
+
+def read_to(offsets: Mapping[int, int], until: Mapping[int, int]) -> bool:
+    return all(offsets.get(partition, 0) >= end for partition, end in until.items())
 
 
 def moment(milliseconds: int) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from footfall.visitors import arrivals
 
 from . import readers
 from .checkout import Checkout, Edit
-from .helpers import EPOCH, cancel, completed_checkpoints, count, flink_run, fresh_topic, rows, truncate, wait_for
+from .helpers import EPOCH, cancel, count, flink_run, fresh_topic, rows, settled_rows, truncate, wait_for
 
 pytestmark = pytest.mark.cluster
 BOUNCE = "page_view_count = 1 AND interaction_count = 0 AS is_bounce"
@@ -150,11 +151,11 @@ def test_plan_says_of_eight_edits_what_then_happens_on_the_cluster(topic: Settin
     checkout.output("submit", "sessions", settings=topic)
     job = cluster.running(topic, "sessions")
     wait_for("sessions", lambda: count(topic, "sessions") > 100)
-    wait_for("a checkpoint", lambda: completed_checkpoints(topic, job) > 0)
-    said = {}
-    for name, (edit, _, _) in EDITS.items():
-        checkout.edit(edit)
-        said[name] = json.loads(checkout.output("plan", "--json", "sessions", settings=topic))[0]
+    cluster.await_checkpoint(topic, job.id)
+    said = said_by_plan(topic, checkout)
+    checkout.edit(EDITS["another gap"][0])
+    [typed] = json.loads(checkout.output("plan", "--json", "sessions", settings=topic))
+    assert {**typed, "checkpoint": None} == {**said["another gap"], "checkpoint": None}
     assert {name: verdict["kind"] for name, verdict in said.items()} == {name: edit[1] for name, edit in EDITS.items()}
     assert all(verdict["why"] and verdict["diff"] for verdict in said.values())
 
@@ -163,6 +164,16 @@ def test_plan_says_of_eight_edits_what_then_happens_on_the_cluster(topic: Settin
     assert taken == {name: edit[2] for name, edit in EDITS.items()}
     tried = {name: verdict["flink_takes_state"] for name, verdict in said.items()}
     assert tried == {name: None if EDITS[name][1] == "unchanged" else taken[name] for name in EDITS}
+
+
+def said_by_plan(settings: Settings, checkout: Checkout) -> dict[str, Any]:
+    """The verdict on each edit, all from one JVM: eight calls of the command line would start eight."""
+    folders = []
+    for number, (edit, _, _) in enumerate(EDITS.values()):
+        checkout.edit(edit)
+        folders.append(str(shutil.copytree(checkout.root / "sql", checkout.root / f"sql-{number}")))
+    done = checkout.python("e2e.verdicts", "sessions", *folders, settings=settings)
+    return dict(zip(EDITS, json.loads(done.stdout), strict=True))
 
 
 def starts_from(savepoint: str, settings: Settings, checkout: Checkout, edit: Edit) -> bool:
@@ -184,16 +195,14 @@ def test_a_gap_that_flink_restores_without_a_word_is_replayed_all_the_same(topic
     """Why `plan` asks for a replay where Flink takes the state: the open visit would keep its old end."""
     write_gap(topic, 0)
     checkout.output("submit", "sessions", settings=topic)
-    wait_for("a checkpoint", lambda: completed_checkpoints(topic, cluster.running(topic, "sessions")) > 0)
+    cluster.await_checkpoint(topic, cluster.running(topic, "sessions").id)
     savepoint = cluster.stop(topic, cluster.running(topic, "sessions"))
     checkout.edit(EDITS["another gap"][0])
     write_gap(topic, 25)
     write_gap(topic, 59, "heartbeat")
     command = cluster.command(topic, ["sessions"], "-p", "1", "-s", savepoint, sql=checkout.root / "sql")
     cluster.start(topic, command)
-    wait_for("the visit", lambda: count(topic, "sessions") > 0)
-    wait_for("all rows", lambda: stable_rows(topic))
-    restored = count(topic, "sessions")
+    restored = len(settled_rows(topic, "sessions"))
     cluster.cancel(topic, cluster.running(topic, "sessions").id)
     assert (restored, len(fresh_run(topic, checkout, "sessions"))) == (1, 2)
 
@@ -237,8 +246,8 @@ def test_an_upgrade_under_load_loses_and_doubles_nothing(
     assert [job.name for job in cluster.jobs(topic)] == ["sessions"]
     assert schemas(topic) == []
     close_all_windows(topic)
-    wait_for("the visits of the live site", lambda: "shop" in {row[0] for row in rows(topic, "sessions")})
-    upgraded = wait_for("rows that stay", lambda: stable_rows(topic))
+    upgraded = settled_rows(topic, "sessions")
+    assert "shop" in {row[0] for row in upgraded}, "no visit of the live site"
     cluster.cancel(topic, cluster.running(topic, "sessions").id)
     fresh = fresh_run(topic, checkout, "sessions")
     assert len(upgraded) == len(fresh)
@@ -253,8 +262,8 @@ def schemas(settings: Settings) -> list[str]:
 def test_a_rollback_of_a_replay_gives_the_old_rows_again(topic: Settings, checkout: Checkout) -> None:
     write_visits(topic)
     checkout.output("submit", "sessions", settings=topic)
-    wait_for("sessions", lambda: count(topic, "sessions") > 100)
-    before = wait_for("rows that stay", lambda: stable_rows(topic))
+    before = settled_rows(topic, "sessions")
+    assert len(before) > 100
     checkout.edit(EDITS["another gap"][0])
     assert "nothing" not in checkout.output("plan", "sessions", settings=topic)
     checkout.output("upgrade", "sessions", settings=topic)
@@ -266,14 +275,6 @@ def test_a_rollback_of_a_replay_gives_the_old_rows_again(topic: Settings, checko
     assert starts[:3] == ["rollback", "upgrade", "submit"]
     secrets = [value for name, value in topic.values.items() if "PASSWORD" in name]
     assert not any(secret in dump(topic) for secret in secrets)
-
-
-def stable_rows(settings: Settings) -> list[Any]:
-    job = cluster.running(settings, "sessions")
-    done = completed_checkpoints(settings, job)
-    found = rows(settings, "sessions")
-    wait_for("another checkpoint", lambda: completed_checkpoints(settings, job) > done)
-    return found if rows(settings, "sessions") == found else []
 
 
 def dump(settings: Settings) -> str:

@@ -1,0 +1,26 @@
+"""What `footfall plan --json` says of one job in several folders of SQL, in one process: JOB FOLDER… → a JSON list."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from footfall import cluster
+from footfall.job_planner import Planner
+from footfall.job_report import as_dict
+from footfall.job_versions import read_version
+from footfall.settings import load_settings
+from footfall.verdict import verdict
+
+
+def main(job: str, *folders: str) -> None:
+    settings = load_settings()
+    running = cluster.running(settings, job)
+    with Planner(settings) as planner:
+        found = [verdict(settings, planner, job, read_version(Path(folder), job), running) for folder in folders]
+    print(json.dumps([as_dict(each) for each in found]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
