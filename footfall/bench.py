@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -27,21 +28,27 @@ import psycopg
 from rich.console import Console
 
 from footfall import cluster, database, suite
+from footfall.bench_suite import in_words, measure_suite
 from footfall.errors import FootfallError
 from footfall.events import record_count, sender
 from footfall.latency import measure_latency
 from footfall.settings import ROOT, Settings, load_settings
 from footfall.stack import control, flink, kafka, postgres
+from footfall.suite import SQL
 from footfall.visitors import arrivals
+from jobs.sql_script import read_script
 from jobs.sql_suite import job_names, read_job
 
 SITE = "bench"
 TOGETHER = ("sessions", "page_views_per_minute")
+PLAIN = "sessions_without_python"
 EVENTS_PER_SECOND = 50  # of the simulated site: what a million events spread over
 Figures = dict[str, Any]
 
 
-def bench(out: Console, *, events: int, rounds: int, latency_seconds: int, output: Path) -> None:
+def bench(
+    out: Console, *, events: int, rounds: int, suite_seconds: int, rate: int, latency_seconds: int, output: Path
+) -> None:
     """Measure, print a table and write output as JSON. Starts the stack where it does not run."""
     with out.status("starting the stack") as status:
         settings = control.up(load_settings(), lambda what: status.update(f"starting: {what}"))
@@ -56,7 +63,7 @@ def bench(out: Console, *, events: int, rounds: int, latency_seconds: int, outpu
     }  # fmt: skip
     measured: dict[str, list[Figures]] = {}
     with _bench_sql() as sql:
-        names = ["scan", *job_names(ROOT / "sql"), "together"]
+        names = ["scan", *job_names(SQL), PLAIN, "together"]
         for round_number in range(rounds):
             for name in names:
                 with out.status(f"round {round_number + 1} of {rounds}: {name}"):
@@ -64,7 +71,10 @@ def bench(out: Console, *, events: int, rounds: int, latency_seconds: int, outpu
                 measured.setdefault(name, []).append(figures)
                 out.print(f"round {round_number + 1}: {name:24} {figures['events_per_second']:>9,} events/s")
     result["jobs"] = _summary(measured)
+    result["enrichment_share"] = _enrichment(measured)
     result["validate_seconds"] = _validate_seconds(out)
+    if suite_seconds:
+        result["suite"] = measure_suite(out, load_settings(), rate, timedelta(seconds=suite_seconds))
     if latency_seconds:
         result["latency_ms"] = measure_latency(out, load_settings(), timedelta(seconds=latency_seconds))
     _clean(settings)
@@ -127,7 +137,16 @@ def _bench_sql() -> Iterator[Path]:
         (sql / "jobs" / "together.sql").write_text(
             f"-- together: one row per row of both tables.\n{others}EXECUTE STATEMENT SET BEGIN\n{inserts}END;\n"
         )
+        (sql / "jobs" / f"{PLAIN}.sql").write_text(_without_python((sql / "jobs" / "sessions.sql").read_text()))
         yield sql
+
+
+def _without_python(text: str) -> str:
+    """A job that reads the same columns and calls no Python: what it takes less is what enrichment takes."""
+    functions = [statement.name for statement in read_script(SQL / "functions.sql")]
+    for name in sorted(filter(None, functions), key=len, reverse=True):
+        text = re.sub(rf"\b{name}\(", "CONCAT_WS('', ", text)
+    return text
 
 
 def _measure(settings: Settings, sql: Path, name: str, events: int) -> Figures:
@@ -213,6 +232,12 @@ def _summary(measured: dict[str, list[Figures]]) -> dict[str, Figures]:
     return summary
 
 
+def _enrichment(measured: dict[str, list[Figures]]) -> float:
+    """The part of the time of sessions that its Python functions take: the median over the rounds."""
+    pairs = zip(measured["sessions"], measured[PLAIN], strict=True)
+    return round(float(statistics.median(1 - plain["seconds"] / whole["seconds"] for whole, plain in pairs)), 2)
+
+
 def _clean(settings: Settings) -> None:
     """Take the bench's rows out of the tables again."""
     with psycopg.connect(database.owner(settings), autocommit=True) as connection:
@@ -223,13 +248,19 @@ def _clean(settings: Settings) -> None:
 def _print(out: Console, result: Figures) -> None:
     from rich.table import Table
 
-    table = Table("job", "events/s", "to the scan", "peak memory", "state", box=None, pad_edge=False)
+    columns = ("job", "events/s", "s a million", "to the scan", "peak memory", "state")
+    table = Table(*columns, box=None, pad_edge=False)
     for name, figures in result["jobs"].items():
         state = "-" if figures["state_bytes"] is None else f"{figures['state_bytes'] / 1e6:.1f} MB"
         memory = f"{figures['peak_memory_bytes'] / 1e6:,.0f} MB"
-        table.add_row(name, f"{figures['events_per_second']:,}", f"{figures['ratio_to_scan']:.2f}", memory, state)
+        speed = figures["events_per_second"]
+        cost, ratio = f"{1_000_000 / speed:.1f}", f"{figures['ratio_to_scan']:.2f}"
+        table.add_row(name, f"{speed:,}", cost, ratio, memory, state)
     out.print(table)
+    out.print(f"Python functions: {result['enrichment_share']:.0%} of the time of sessions")
     out.print(f"footfall validate: {result['validate_seconds']} s for all files")
+    if "suite" in result:
+        out.print(in_words(result["suite"]))
     for name, percentiles in result.get("latency_ms", {}).items():
         figures = ", ".join(f"{key} {value:,} ms" for key, value in percentiles.items() if key != "count")
         out.print(f"latency {name} ({percentiles['count']:,} seen): {figures or 'too few to say'}")

@@ -84,13 +84,18 @@ def demo(keep: bool, seed: int, duration: timedelta | None) -> None:
 @click.command()
 @click.option("--events", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Events to generate.")
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Times each is measured, in turn.")
+@click.option("--suite-seconds", type=click.IntRange(0), default=180, show_default=True, help="0 leaves the suite out.")
+@click.option("--rate", type=click.IntRange(1), default=5000, show_default=True, help="Events a second for the suite.")
 @click.option("--latency-seconds", type=click.IntRange(0), default=120, show_default=True, help="0 leaves latency out.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default="bench.json", show_default=True)
-def bench(events: int, rounds: int, latency_seconds: int, output: Path) -> None:
-    """Measure events a second against a plain scan, and the latency from event to row, in a topic of its own."""
+def bench(events: int, rounds: int, suite_seconds: int, rate: int, latency_seconds: int, output: Path) -> None:
+    """Measure each job against a plain scan, all of them at once under load, and the latency from event to row."""
     from footfall.bench import bench as run_bench
 
-    run_bench(out, events=events, rounds=rounds, latency_seconds=latency_seconds, output=output)
+    run_bench(
+        out, events=events, rounds=rounds, suite_seconds=suite_seconds, rate=rate, latency_seconds=latency_seconds,
+        output=output,
+    )  # fmt: skip
 
 
 @click.command("bench-collector")

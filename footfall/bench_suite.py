@@ -1,0 +1,123 @@
+"""The suite part of `footfall bench`: all shipped jobs at once under a steady load, and how far behind each is."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from rich.console import Console
+
+from footfall import cluster, events
+from footfall.errors import FootfallError
+from footfall.settings import Settings
+from footfall.simulate import live
+from footfall.stack import flink, kafka
+from footfall.submission import start
+from footfall.suite import SQL
+from jobs.sql_suite import job_names
+
+SITE, TOPIC = "bench", "bench_suite"
+SAMPLE_SECONDS = 5
+NO_WATERMARK = -(2**63)
+Figures = dict[str, Any]
+
+
+def measure_suite(out: Console, settings: Settings, rate: int, duration: timedelta) -> Figures:
+    """Events and event time, in s, by which each job is behind: medians of the second and of the last quarter.
+
+    The first quarter is left out: jobs start in it. Raises FootfallError where a job fails.
+    """
+    settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": TOPIC})
+    kafka.ensure_topic(settings.bootstrap_servers, TOPIC)
+    names = job_names(SQL)
+    cluster.refuse_running(settings, names)
+    samples: list[dict[str, tuple[int, float]]] = []
+    done = threading.Event()
+    ids: dict[str, str] = {}
+    try:
+        with out.status("submitting all jobs"):
+            ids = {name: id_ for name, (id_, _) in start(settings, names, "-p", "1").items()}
+        sampler = threading.Thread(target=_sample, args=(settings, ids, samples, done))
+        sampler.start()
+        try:
+            with out.status(f"all jobs at {rate:,} events/s") as status:
+
+                def show(sent: int) -> None:
+                    if sent % rate == 0:
+                        status.update(f"all jobs at {rate:,} events/s: {sent:,} events")
+
+                begun = time.monotonic()
+                sent = live(settings, seed=5, site=SITE, rate=rate, duration=duration, progress=show)
+                reached = sent / (time.monotonic() - begun)
+        finally:
+            done.set()
+            sampler.join()
+        for id_ in ids.values():
+            cluster.refuse_failed(settings, id_)
+        state = {name: _state_bytes(settings, id_) for name, id_ in ids.items()}
+    finally:
+        for id_ in ids.values():
+            cluster.cancel(settings, id_)
+        kafka.delete_topic(settings.bootstrap_servers, TOPIC)
+    quarter = len(samples) // 4
+    if not quarter:
+        raise FootfallError("the suite ran too short to say anything: give --suite-seconds 60 or more")
+    jobs = {
+        name: {
+            **_medians("events_behind", [sample[name][0] for sample in samples], quarter),
+            **_medians("seconds_behind", [round(sample[name][1]) for sample in samples], quarter),
+            "state_bytes": state[name],
+        }
+        for name in names
+    }  # fmt: skip
+    return {"rate": rate, "reached": round(reached), "seconds": duration.total_seconds(), "jobs": jobs}
+
+
+def in_words(found: Figures) -> str:
+    """The figures for people."""
+    lines = [f"all jobs at {found['reached']:,} events/s for {found['seconds']:.0f} s; behind, early and at the end:"]
+    for name, of in found["jobs"].items():
+        events_ = f"{of['events_behind_early']:,} → {of['events_behind_last']:,} events"
+        seconds = f"{of['seconds_behind_early']:,} → {of['seconds_behind_last']:,} s"
+        lines.append(f"  {name:26} {events_}, {seconds}, {of['state_bytes'] / 1e6:.1f} MB of state")
+    return "\n".join(lines)
+
+
+def _medians(name: str, values: Sequence[int], quarter: int) -> dict[str, int]:
+    early, last = values[quarter : 2 * quarter], values[-quarter:]
+    return {f"{name}_early": round(statistics.median(early)), f"{name}_last": round(statistics.median(last))}
+
+
+def _sample(
+    settings: Settings, ids: dict[str, str], samples: list[dict[str, tuple[int, float]]], done: threading.Event
+) -> None:
+    while not done.wait(SAMPLE_SECONDS):
+        ends = events.ends(settings)
+        sample = {}
+        for name, id_ in ids.items():
+            read = cluster.offsets(settings, id_)
+            behind = sum(max(0, end - read.get(partition, 0)) for partition, end in ends.items())
+            sample[name] = (behind, _seconds_behind(settings, id_))
+        samples.append(sample)
+
+
+def _seconds_behind(settings: Settings, id_: str) -> float:
+    """Between now and the lowest watermark that an operator of a job has, in s; 0 as long as none has one."""
+    found = [
+        int(mark["value"])
+        for vertex in flink.rest(settings, f"/jobs/{id_}")["vertices"]
+        for mark in flink.rest(settings, f"/jobs/{id_}/vertices/{vertex['id']}/watermarks")
+    ]
+    known = [mark for mark in found if mark != NO_WATERMARK]
+    return time.time() - min(known) / 1000 if known else 0.0
+
+
+def _state_bytes(settings: Settings, id_: str) -> int:
+    cluster.await_checkpoint(settings, id_)
+    latest = flink.rest(settings, f"/jobs/{id_}/checkpoints")["latest"]["completed"]
+    return int(latest["state_size"]) if latest else 0

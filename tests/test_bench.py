@@ -1,0 +1,30 @@
+"""What `footfall bench` makes of its figures; the measuring itself is run by hand."""
+
+from __future__ import annotations
+
+from footfall.bench import PLAIN, _enrichment, _without_python
+from footfall.bench_suite import _medians, in_words
+from footfall.suite import SQL
+from jobs.sql_script import parse, read_script
+
+
+def test_the_job_without_python_calls_no_function_of_ours_and_is_whole() -> None:
+    text = _without_python((SQL / "jobs" / "sessions.sql").read_text())
+    functions = [statement.name for statement in read_script(SQL / "functions.sql")]
+    assert functions
+    assert not [name for name in functions if f"{name}(" in text]
+    assert [statement.kind for statement in parse(text, "sessions.sql")] == ["CREATE VIEW", "INSERT"]
+    assert text.count("(") == text.count(")")
+
+
+def test_what_python_takes_is_the_median_over_the_rounds() -> None:
+    whole, plain = [{"seconds": 10.0}, {"seconds": 10.0}, {"seconds": 20.0}], [{"seconds": 9.0}] * 3
+    assert _enrichment({"sessions": whole, PLAIN: plain}) == 0.1
+
+
+def test_how_far_behind_is_told_of_the_second_and_of_the_last_quarter() -> None:
+    behind = _medians("events_behind", [900, 900, 10, 20, 5, 5, 30, 50], 2)
+    assert behind == {"events_behind_early": 15, "events_behind_last": 40}
+    figures = {**behind, "seconds_behind_early": 71, "seconds_behind_last": 72, "state_bytes": 2_500_000}
+    said = in_words({"reached": 4998, "seconds": 180.0, "jobs": {"sessions": figures}})
+    assert said.splitlines()[1].split() == "sessions 15 → 40 events, 71 → 72 s, 2.5 MB of state".split()
