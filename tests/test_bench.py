@@ -27,4 +27,4 @@ def test_how_far_behind_is_told_of_the_second_and_of_the_last_quarter() -> None:
     assert behind == {"events_behind_early": 15, "events_behind_last": 40}
     figures = {**behind, "seconds_behind_early": 71, "seconds_behind_last": 72, "state_bytes": 2_500_000}
     said = in_words({"reached": 4998, "seconds": 180.0, "jobs": {"sessions": figures}})
-    assert said.splitlines()[1].split() == "sessions 15 → 40 events, 71 → 72 s, 2.5 MB of state".split()
+    assert " ".join(said.splitlines()[1].split()) == "sessions 15 → 40 events, 71 → 72 s, 2.5 MB of state"
