@@ -157,7 +157,12 @@ def _measure(settings: Settings, sql: Path, name: str, events: int) -> Figures:
     )  # fmt: skip
     command[command.index("--") + 1 : command.index("--") + 1] = ["--sql", str(sql)]
     child = subprocess.Popen(
-        command, cwd=ROOT, env=flink.environment(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command,
+        cwd=ROOT,
+        env=flink.client_environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     with _peak_memory(settings) as peak:
         output, _ = child.communicate()

@@ -65,7 +65,7 @@ def command(
 
 def start(settings: Settings, arguments: Sequence[str]) -> dict[str, str]:
     """Run a command() that does not wait for its jobs; returns the id of each. Raises FootfallError."""
-    done = subprocess.run(arguments, cwd=ROOT, env=flink.environment(settings), capture_output=True, text=True)
+    done = subprocess.run(arguments, cwd=ROOT, env=flink.client_environment(settings), capture_output=True, text=True)
     if done.returncode:
         raise FootfallError(_reason((done.stdout + done.stderr).splitlines()))
     return dict(re.findall(r"^(\w+) submitted as (\w+)", done.stdout, re.MULTILINE))
@@ -87,7 +87,7 @@ def run(
     ids: dict[str, str] = {}
     child = subprocess.Popen(
         command(settings, names, "-p", str(parallelism), bounded=True, set_=set_),
-        cwd=ROOT, env=flink.environment(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=ROOT, env=flink.client_environment(settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
     )  # fmt: skip
     output: list[str] = []

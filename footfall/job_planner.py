@@ -24,7 +24,7 @@ from footfall.job_versions import Version
 from footfall.settings import CONFIG, Settings
 from footfall.sql_harness import FORCED, Suite, faults_of, job_options, mini_cluster
 from footfall.stack import flink
-from footfall.suite import quick_jvm
+from footfall.stack.java import quick_jvm
 from jobs.run_sql import modify_operations, number_operators_from_one
 from jobs.sql_script import Statement
 from jobs.sql_suite import read_job, read_suite

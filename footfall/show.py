@@ -14,7 +14,8 @@ from rich.tree import Tree
 
 from footfall.plan_text import computed, described, length, listed, named, plain, split, window
 from footfall.settings import CONFIG
-from footfall.suite import SQL, AnyValue, quick_jvm
+from footfall.stack.java import quick_jvm
+from footfall.suite import SQL, AnyValue
 from jobs.sql_suite import read_job, read_suite
 
 if TYPE_CHECKING:

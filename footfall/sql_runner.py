@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from footfall.settings import CONFIG, ROOT
 from footfall.sql_cases import Case, read_cases
 from footfall.sql_compare import Difference, columns, compare, expectation_faults, fold, own_table, written
+from footfall.stack.java import quick_jvm
 from footfall.suite import SQL, AnyValue, UnknownJob
 from jobs.sql_script import Fault, ScriptError, Statement, close_match
 from jobs.sql_suite import job_names, read_job, read_suite
@@ -44,6 +45,7 @@ class Runner:
     """One mini cluster, started when it is first needed, and folders for what runs on it; both end with the block."""
 
     def __init__(self, sql_dir: Path = SQL, tests_dir: Path = TESTS) -> None:
+        quick_jvm()
         self.sql_dir, self.tests_dir = sql_dir, tests_dir
         self._open = ExitStack()
 

@@ -30,12 +30,6 @@ class AnyValue(dict[str, str]):
         return "unused"
 
 
-def quick_jvm() -> None:
-    """Let the JVM that PyFlink starts next be one that lives for seconds: lightly compiled, one collecting thread."""
-    quick = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
-    os.environ["JVM_ARGS"] = f"{quick} {os.environ.get('JVM_ARGS', '')}"
-
-
 class Column(NamedTuple):
     """One column of a table, as it is declared."""
 

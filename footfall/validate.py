@@ -17,6 +17,7 @@ from footfall.settings import CONFIG, ROOT
 from footfall.sql_cases import read_cases
 from footfall.sql_compare import columns, expectation_faults, written
 from footfall.sql_runner import TESTS, check_jobs
+from footfall.stack.java import quick_jvm
 from footfall.suite import SQL, AnyValue
 from footfall.validate_functions import function_faults, module_faults
 from footfall.validate_sql import clock_faults
@@ -59,6 +60,7 @@ def validate(
     for statement in suite:
         faults += clock_faults(statement, keep_first=statement.kind == "CREATE VIEW")
 
+    quick_jvm()
     from footfall.validate_job import Planner  # pyflink takes seconds to import and to start
 
     with tempfile.TemporaryDirectory(prefix="footfall-validate-") as scratch:

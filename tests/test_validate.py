@@ -82,7 +82,6 @@ def test_the_command_prints_faults_for_people_and_for_editors(monkeypatch: pytes
         Fault("sql/views/events.sql", 1, "found c: write d"),
     ]
     monkeypatch.setattr("footfall.validate.validate", lambda _: faults)
-    monkeypatch.setenv("JVM_ARGS", "")
     plain, as_json = CliRunner().invoke(command), CliRunner().invoke(command, ["--json"])
     assert (plain.exit_code, as_json.exit_code) == (1, 1)
     assert plain.output == "sql/jobs/sessions.sql:3: found a: write b\nsql/views/events.sql:1: found c: write d\n"

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from footfall.commands.common import err
-from footfall.suite import SQL, quick_jvm
+from footfall.suite import SQL
 from jobs.sql_suite import job_names
 
 
@@ -20,7 +20,6 @@ def validate(names: tuple[str, ...], as_json: bool) -> None:
     """Find what is wrong in sql/, tests/sql and udfs/ with Flink's own planner: no stack needed."""
     from footfall.validate import validate as find_faults
 
-    quick_jvm()
     with err.status("asking Flink's planner"):
         faults = find_faults(names)
     if as_json:

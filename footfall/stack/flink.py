@@ -17,7 +17,7 @@ import yaml
 from footfall.errors import FootfallError
 from footfall.settings import CONFIG, Settings
 from footfall.stack import processes
-from footfall.stack.java import java
+from footfall.stack.java import QUICK, java
 
 
 def distribution(settings: Settings) -> Path:
@@ -89,12 +89,18 @@ def environment(settings: Settings) -> dict[str, str]:
     variables = settings.environment()
     for name in ("FLINK_HOME", "FLINK_BIN_DIR", "FLINK_LIB_DIR", "FLINK_OPT_DIR", "FLINK_PLUGINS_DIR"):
         variables.pop(name, None)  # of another Flink: PyFlink sets them in a process that has planned SQL
+    variables.pop("JVM_ARGS", None)  # those of quick_jvm(): a task manager is here to stay
     # sys.executable's folder first: thread-mode Python finds pemja by it.
     path = f"{Path(sys.executable).parent}{os.pathsep}{variables.get('PATH', '')}"
     variables.update(
         JAVA_HOME=java_home, FLINK_CONF_DIR=str(settings.flink_home / "conf"), PATH=path, HOSTNAME="localhost"
     )
     return variables
+
+
+def client_environment(settings: Settings) -> dict[str, str]:
+    """The same for what submits a job and ends."""
+    return {**environment(settings), "JVM_ARGS": f"{QUICK} {os.environ.get('JVM_ARGS', '')}"}
 
 
 def _pid_file(settings: Settings, name: str) -> Path:

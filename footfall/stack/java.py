@@ -13,6 +13,14 @@ from footfall.errors import FootfallError
 from footfall.settings import ROOT, load_settings
 
 POM = ROOT / "pom.xml"
+# Of a JVM that lives for seconds: lightly compiled, one collecting thread. It halves the time of a `flink run`.
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xshare:auto"
+
+
+def quick_jvm() -> None:
+    """Let the JVM that PyFlink starts in this process be a QUICK one."""
+    if QUICK not in (given := os.environ.get("JVM_ARGS", "")):
+        os.environ["JVM_ARGS"] = f"{QUICK} {given}"
 
 
 def java() -> str:

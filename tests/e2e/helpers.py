@@ -81,7 +81,7 @@ def flink_run(settings: Settings, arguments: Sequence[str]) -> str:
     done = subprocess.run(
         arguments,
         cwd=ROOT,
-        env=flink.environment(settings),
+        env=flink.client_environment(settings),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
