@@ -30,7 +30,7 @@ def test_each_breakdown_has_every_visit_of_the_minutes_asked_for_once(tables: Ta
             visits[minute, bot, country, channel].append((visitor, pages, bounce))
     add_session(tables, "other", start=FROM, site="blog")
     expected = {
-        (*key, len(found), len({visitor for visitor, *_ in found}), sum(p for _, p, _ in found), sum(b for *_, b in found))
+        (*key, len(found), len({row[0] for row in found}), sum(row[1] for row in found), sum(row[2] for row in found))
         for key, found in visits.items()
     }  # fmt: skip
     rows = tables.run(
