@@ -70,12 +70,12 @@ class JobPlan:
         return [operator for operator in self.operators if operator.states]
 
 
-def compile_job(suite: Suite, insert: Statement) -> JobPlan:
-    """Plan an INSERT or statement set. Raises ScriptError with what Flink refuses."""
+def compile_job(suite: Suite, insert: Statement, operations: Any = None) -> JobPlan:
+    """Plan an INSERT or statement set, or what modify_operations made of it. Raises ScriptError with Flink's refusal."""
     suite.environment.get_config().set("table.plan.compile.catalog-objects", "IDENTIFIER")
     planner = suite.environment._j_tenv.getPlanner()
     with faults_of(insert):
-        text = planner.compilePlan(modify_operations(suite.environment, insert)).asJsonString()
+        text = planner.compilePlan(operations or modify_operations(suite.environment, insert)).asJsonString()
     return read_plan(text)
 
 

@@ -116,11 +116,11 @@ def _insert_faults(
     wrong = [] if star is None else [star]
     try:
         with faults_of(insert):
-            [operation] = modify_operations(suite.environment, insert)
+            operations = modify_operations(suite.environment, insert)
         if not star:
-            wrong += column_faults(insert, operation)
+            wrong += column_faults(insert, operations[0])
             yield from wrong
-        plan = compile_job(suite, insert)
+        plan = compile_job(suite, insert, operations)
     except ScriptError as error:
         if "Could not parse value" in str(error) and error.__cause__:
             yield _setting_fault(error.__cause__, statements)
