@@ -71,7 +71,7 @@ class JobPlan:
 
 
 def compile_job(suite: Suite, insert: Statement, operations: Any = None) -> JobPlan:
-    """Plan an INSERT or statement set, or what modify_operations made of it. Raises ScriptError with Flink's refusal."""
+    """Plan an INSERT or statement set; operations: what modify_operations made of it. Raises ScriptError."""
     suite.environment.get_config().set("table.plan.compile.catalog-objects", "IDENTIFIER")
     planner = suite.environment._j_tenv.getPlanner()
     with faults_of(insert):
