@@ -17,6 +17,7 @@ from footfall.settings import ROOT, Settings
 from footfall.stack import flink
 
 ACTIVE = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING"})
+ON_THE_WAY = frozenset({"CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING"})  # states of a task before it runs
 NO_SLOTS = "Could not acquire the minimum required resources"  # Flink's words
 
 
@@ -129,12 +130,23 @@ def stop_command(settings: Settings, job: Job) -> list[str]:
 
 def stop(settings: Settings, job: Job) -> str:
     """Stop a job with a savepoint, wait for its end and return where the savepoint is. Raises FootfallError."""
+    _begun(settings, job.id)
     trigger = flink.rest(settings, f"/jobs/{job.id}/stop", {"drain": False})["request-id"]
     operation = _wait_for(settings, f"/jobs/{job.id}/savepoints/{trigger}")
     if "location" not in operation:
         raise FootfallError(f"{job.name} could not be stopped with a savepoint, it goes on: {_cause(operation)}")
     _gone(settings, job.id)
     return str(operation["location"])
+
+
+def _begun(settings: Settings, id_: str, seconds: float = 60) -> None:
+    """Wait while a job that was just submitted is on its way to its slots: until then it has nothing to save."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        detail = flink.rest(settings, f"/jobs/{id_}")
+        if not any(vertex["status"] in ON_THE_WAY for vertex in detail["vertices"]):
+            return
+        time.sleep(0.2)
 
 
 def cancel(settings: Settings, id_: str) -> None:
