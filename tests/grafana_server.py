@@ -45,6 +45,8 @@ class Grafana:
         self.board_folders: dict[str, str] = {}
         self.rules: dict[str, Json] = {}
         self.points: dict[str, Json] = {}
+        self.timings: dict[str, Json] = {}
+        self.tree: Json = {"receiver": "grafana-default-email", "group_by": ["grafana_folder", "alertname"]}
         self.accounts: dict[int, Json] = {}
         self.tokens: dict[int, list[Json]] = {}
         self.writes: list[str] = []
@@ -162,6 +164,9 @@ class Grafana:
             return NOT_FOUND
         if not body.get("title") or not body.get("data"):
             return 400, {"message": "invalid alert rule: no queries or expressions are found"}
+        notes = body.get("annotations", {})
+        if ("__dashboardUid__" in notes) != ("__panelId__" in notes):
+            return 400, {"message": "both annotations __dashboardUid__ and __panelId__ must be specified"}
         for query in body["data"]:  # the defaults that the page's ProvisionedAlertRule shows
             query["model"] = {"intervalMs": 1000, "maxDataPoints": 43200, **query["model"]}
         body["for"] = {"60s": "1m", "3600s": "1h"}.get(body["for"], body["for"])
@@ -197,6 +202,44 @@ class Grafana:
         self.points[request.body["uid"]] = {"disableResolveMessage": False, **copy.deepcopy(request.body)}
         return 202, request.body if request.method == "POST" else {"message": "contactpoint updated"}
 
+    def timing(self, request: Request, name: str | None) -> Answer:
+        """Page alerting_provisioning: mute timings by name; get, create (201), update (202, 404), delete (204)."""
+        if request.method == "GET":
+            return 200, list(self.timings.values())
+        if request.method == "DELETE":
+            self.timings.pop(str(name), None)
+            return 204, None
+        if request.method == "PUT" and name not in self.timings:
+            return NOT_FOUND
+        for interval in request.body["time_intervals"]:
+            for times in interval.get("times", []):
+                if times["start_time"] >= times["end_time"]:
+                    return 400, {"message": "invalid object specification: start time cannot be after end time"}
+        # Whoever asks with X-Disable-Provenance makes one that can be edited in Grafana's pages.
+        provenance = {} if request.headers.get("X-Disable-Provenance") else {"provenance": "api"}
+        self.timings[request.body["name"]] = {**copy.deepcopy(request.body), "version": "e3b0", **provenance}
+        return (201 if request.method == "POST" else 202), self.timings[request.body["name"]]
+
+    def policies(self, request: Request) -> Answer:
+        """Page alerting_provisioning: the tree; put (202) takes its place, 400 where it names what is not there."""
+        if request.method == "GET":
+            return 200, self.tree
+        receivers = {"grafana-default-email", *(point["name"] for point in self.points.values())}
+        for route in walk(request.body):
+            if route.get("receiver") and route["receiver"] not in receivers:
+                message = f"invalid object specification: receiver '{route['receiver']}' does not exist"
+                return 400, {"message": message}
+            for name in route.get("mute_time_intervals", []):
+                if name not in self.timings:
+                    return 400, {"message": f"invalid object specification: mute time interval '{name}' does not exist"}
+        provenance = {} if request.headers.get("X-Disable-Provenance") else {"provenance": "api"}
+        self.tree = {**copy.deepcopy(request.body), **provenance}
+        for route in walk(self.tree):
+            for key in ("group_wait", "group_interval", "repeat_interval"):
+                if key in route:
+                    route[key] = {"60s": "1m", "24h": "1d"}.get(route[key], route[key])
+        return 202, {"message": "policies updated"}
+
     def account(self, request: Request) -> Answer:
         """Page serviceaccount: create (201)."""
         made = {"id": self.next_id(), "login": f"sa-{request.body['name']}", "orgId": 1, "tokens": 0, **request.body}
@@ -225,6 +268,12 @@ class Grafana:
         return 200, tokens[-1]
 
 
+def walk(route: Json) -> Iterator[Json]:
+    yield route
+    for below in route.get("routes", []):
+        yield from walk(below)
+
+
 UID = r"([\w-]+)"
 ROUTES: tuple[tuple[str, Callable[..., Answer]], ...] = (
     (rf"/api/folders(?:/{UID})?", Grafana.folder),
@@ -234,6 +283,8 @@ ROUTES: tuple[tuple[str, Callable[..., Answer]], ...] = (
     (r"/api/search", Grafana.search),
     (rf"/api/v1/provisioning/alert-rules(?:/{UID})?", Grafana.rule),
     (rf"/api/v1/provisioning/contact-points(?:/{UID})?", Grafana.point),
+    (rf"/api/v1/provisioning/mute-timings(?:/{UID})?", Grafana.timing),
+    (r"/api/v1/provisioning/policies", Grafana.policies),
     (r"/api/serviceaccounts/search", Grafana.accounts_found),
     (r"/api/serviceaccounts/?", Grafana.account),
     (r"/api/serviceaccounts/(\d+)", Grafana.account_deleted),

@@ -191,7 +191,9 @@ def test_the_numbers_are_those_that_a_hand_would_count(shop: Tables) -> None:
 def test_an_alert_rule_has_the_form_that_grafana_provisions(name: str) -> None:
     rule = RULES[name]
     assert (rule["uid"], rule["folderUID"]) == (name, "footfall")
-    assert rule["annotations"]["__dashboardUid__"] in BOARDS
+    panels = BOARDS[rule["annotations"]["__dashboardUid__"]]["panels"]
+    assert rule["annotations"]["__panelId__"] in [str(panel["id"]) for panel in panels]  # Grafana wants both, or none
+    assert rule["labels"]["service"] == "footfall"
     assert {"summary", "description"} <= rule["annotations"].keys()
     assert rule["labels"]["severity"] in ("info", "warning", "critical")
     assert rule["condition"] in [query["refId"] for query in rule["data"]]

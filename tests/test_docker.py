@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import re
 import shlex
@@ -17,6 +18,7 @@ import yaml
 
 from footfall import database
 from footfall.cli import footfall
+from footfall.grafana import provisioning
 from footfall.settings import ROOT, SECRET_NAMES, load_settings
 from footfall.stack import kafka
 from footfall.suite import all_jobs
@@ -168,6 +170,9 @@ def test_grafana_is_given_the_data_sources_and_folders_that_dashboards_name() ->
     # Grafana takes every JSON file below for a dashboard: what is none is hidden from it.
     folders = {folder.name for folder in (ROOT / "dashboards").iterdir() if folder.is_dir()}
     assert set(SERVICES["grafana"]["tmpfs"]) == {f"{path}/{folder}" for folder in folders}
+    path = "/etc/grafana/provisioning"
+    for folder in ("datasources", "dashboards", "alerting"):
+        assert f"./grafana/{folder}:{path}/{folder}:ro" in SERVICES["grafana"]["volumes"]
     scraped = yaml.safe_load((DOCKER / "prometheus" / "prometheus.yml").read_text())["scrape_configs"]
     for config in scraped:
         found = [target.partition(":")[0] for one in config.get("static_configs", []) for target in one["targets"]]
@@ -177,6 +182,30 @@ def test_grafana_is_given_the_data_sources_and_folders_that_dashboards_name() ->
     haproxy = re.sub(r"(?m)^#.*", "", (DOCKER / "haproxy" / "haproxy.cfg").read_text())
     asked = re.findall(r'"\$\{(\w+)\}"', haproxy)
     assert set(asked) == set(SERVICES["haproxy"]["environment"])
+
+
+def test_grafana_is_provisioned_with_the_alerting_of_the_dashboards_folder() -> None:
+    text = provisioning.TARGET.read_text()
+    assert json.loads(text) == provisioning.content(), "write it anew: python -m footfall.grafana.provisioning"
+    content = json.loads(text)
+    [group], [tree] = content["groups"], content["policies"]
+    assert {rule["uid"] for rule in group["rules"]} == {path.stem for path in (ROOT / "dashboards/alerts").iterdir()}
+    for rule in group["rules"]:
+        panels = json.loads((ROOT / "dashboards" / f"{rule['dashboardUid']}.json").read_text())["panels"]
+        assert rule["panelId"] in [panel["id"] for panel in panels]
+    [folder] = yaml.safe_load((DOCKER / "grafana" / "dashboards" / "footfall.yaml").read_text())["providers"]
+    assert group["folder"] == folder["folder"]
+    routes = [tree, *tree["routes"], *(below for route in tree["routes"] for below in route["routes"])]
+    assert {route["receiver"] for route in routes if "receiver" in route} == {
+        point["name"] for point in content["contactPoints"]
+    }
+    assert {name for route in routes for name in route.get("mute_time_intervals", [])} == {
+        timing["name"] for timing in content["muteTimes"]
+    }
+    # Grafana expands ${NAME} and $NAME in everything but queries and annotations; an empty address stops it.
+    for part in (*content["contactPoints"], tree, *content["muteTimes"], *(rule["labels"] for rule in group["rules"])):
+        for name in re.findall(r"\$\{?(\w+)", json.dumps(part)):
+            assert re.fullmatch(r"\$\{" + name + r":-[^}]+\}", SERVICES["grafana"]["environment"][name])
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")

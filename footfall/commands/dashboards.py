@@ -1,4 +1,4 @@
-"""Dashboards, alert rules and contact points in a Grafana: dashboards push, diff, pull, token."""
+"""Dashboards, alert rules and where they are told, in a Grafana: dashboards push, diff, pull, token."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ def dashboards() -> None:
     "--resend", is_flag=True, help="Send the password and addresses that Grafana hides, after a change of them."
 )
 def push(names: tuple[str, ...], folder: Path, dry_run: bool, resend: bool) -> None:
-    """Make or change what differs: folder, data source, dashboards, alert rules, contact points.
+    """Make or change what differs: folder, data source, dashboards, alert rules, and where alerts are told.
 
+    Of Grafana's one tree of notification policies only the branch of the label service=footfall is touched.
     Grafana must reach Postgres at POSTGRES_HOST and POSTGRES_PORT.
     """
     from footfall.grafana import files, sync

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -12,9 +13,21 @@ from footfall.errors import FootfallError
 
 Json = dict[str, Any]
 DASHBOARD, RULE, CONTACT_POINT = "dashboard", "alert rule", "contact point"
-FOLDERS = {DASHBOARD: ".", RULE: "alerts", CONTACT_POINT: "contact-points"}
+MUTE_TIMING, POLICY = "mute timing", "notification policy"
+# In this order they are pushed: a policy names contact points and mute timings.
+FOLDERS = {
+    DASHBOARD: ".", RULE: "alerts", CONTACT_POINT: "contact-points", MUTE_TIMING: "mute-timings", POLICY: "policies",
+}  # fmt: skip
+OWN_LABEL = "service"  # of every rule: by it Footfall's notification policy knows its alerts
 # What Grafana takes as a uid; it also keeps what a server says from being a path.
 UID = re.compile(r"[A-Za-z0-9_-]{1,40}")
+
+
+# By what a file says which it is, where that is not its uid.
+IDENTITY: dict[str, tuple[str, Callable[[str], Any]]] = {
+    MUTE_TIMING: ("name", lambda name: name),
+    POLICY: ("object_matchers", lambda name: [[OWN_LABEL, "=", name]]),
+}
 
 
 class UnknownName(FootfallError):
@@ -23,7 +36,10 @@ class UnknownName(FootfallError):
 
 @dataclass(frozen=True)
 class Thing:
-    """A dashboard, alert rule or contact point; content as its file has it, ${NAME} and all."""
+    """A dashboard, rule, contact point, mute timing or policy; content as its file has it, ${NAME} and all.
+
+    uid: the name of a mute timing, and what a policy's label must be, for Grafana gives these no uid.
+    """
 
     kind: str
     uid: str
@@ -40,7 +56,7 @@ class Thing:
 
 
 def read(folder: Path) -> list[Thing]:
-    """Everything in the folder: dashboards, alert rules, contact points, each by name.
+    """Everything in the folder: each kind in the order of FOLDERS, each by name.
 
     Raises FootfallError with the file that is no JSON object, or whose uid is not its name.
     """
@@ -48,9 +64,11 @@ def read(folder: Path) -> list[Thing]:
     for kind, below in FOLDERS.items():
         for path in sorted((folder / below).glob("*.json")):
             content = _object(path)
-            if content.get("uid") != path.stem or not UID.fullmatch(path.stem):
+            key, wanted = IDENTITY.get(kind, ("uid", lambda name: name))
+            if content.get(key) != wanted(path.stem) or not UID.fullmatch(path.stem):
+                name = "" if isinstance(wanted(path.stem), str) else f" {json.dumps(wanted(path.stem))}, so that it is"
                 raise FootfallError(
-                    f"{path}: its uid must be its name, {path.stem}, of at most 40 letters, digits, - and _"
+                    f"{path}: its {key} must be{name} its name, {path.stem}, of at most 40 letters, digits, - and _"
                 )
             found.append(Thing(kind, path.stem, content))
     if not found:

@@ -6,18 +6,21 @@ import re
 from typing import Any
 
 from footfall.grafana import placeholders
-from footfall.grafana.files import CONTACT_POINT, DASHBOARD, RULE, Json
+from footfall.grafana.files import CONTACT_POINT, DASHBOARD, MUTE_TIMING, POLICY, RULE, Json
 
 # When and by which way something was saved, not what it is. A dashboard's id and version are handled apart.
 ADDED = {
     DASHBOARD: {"id", "version", "iteration", "meta"},
     RULE: {"id", "orgID", "updated", "provenance"},
     CONTACT_POINT: {"provenance"},
+    MUTE_TIMING: {"provenance", "version"},
+    POLICY: {"provenance"},
 }
 # What Grafana fills in for a query of a rule that does not say it.
 QUERY_DEFAULTS = {"intervalMs": 1000, "maxDataPoints": 43200}
 EMPTY: tuple[Any, ...] = (None, False, "", 0, "0s", [], {})
 NEEDED = ("for",)  # of a rule, even where it is 0s
+DURATIONS = ("for", "keep_firing_for", "group_wait", "group_interval", "repeat_interval")
 IDENTITIES = ("id", "refId", "uid", "name")
 DURATION = re.compile(r"(\d+)(ms|[smhdwy])")
 MILLISECONDS = {
@@ -38,11 +41,11 @@ def normal(kind: str, found: Json, file: Json | None) -> Json:
         kept |= {key: file[key] for key in ("id", "version") if key in file}
         kept |= {"panels": _panels(kept["panels"], file.get("panels"))} if "panels" in kept else {}
     if kind == RULE:
-        kept = _without_defaults(kept, before)
-        for key in ("for", "keep_firing_for"):
-            length = _milliseconds(before.get(key))
-            if length is not None and length == _milliseconds(kept.get(key)):
-                kept[key] = before[key]
+        kept = _same_lengths(_without_defaults(kept, before), before)
+    if kind == MUTE_TIMING:
+        kept = _all_without_empty(kept)
+    if kind == POLICY:
+        return _route(kept, before)
     if kind == CONTACT_POINT:
         kept = placeholders.masked(_without_empty(kept, before), before)
     ordered: Json = in_order_of(before, kept)
@@ -122,6 +125,33 @@ def _query(found: Json, file: Json) -> Json:
 
 def _without_empty(found: Json, file: Json) -> Json:
     return {key: value for key, value in found.items() if key in (*file, *NEEDED) or value not in EMPTY}
+
+
+def _same_lengths(found: Json, file: Json) -> Json:
+    """Lengths of time as the file writes them, where they are the same: Grafana answers 60s as 1m."""
+    lengths = {key: _milliseconds(file.get(key)) for key in DURATIONS}
+    same = {key for key, length in lengths.items() if length is not None and length == _milliseconds(found.get(key))}
+    return {key: file[key] if key in same else value for key, value in found.items()}
+
+
+def _route(found: Json, file: Json) -> Json:
+    """A notification policy with those below it; which of the file each is, its receiver and matchers say."""
+    kept = _same_lengths(_without_empty(found, file), file)
+    before = {_route_key(route): route for route in file.get("routes") or []}
+    ordered: Json = in_order_of(file, kept)
+    if "routes" in ordered:
+        ordered["routes"] = [_route(route, before.get(_route_key(route), {})) for route in kept["routes"]]
+    return ordered
+
+
+def _route_key(route: Json) -> str:
+    return repr([route.get("receiver"), route.get("object_matchers")])
+
+
+def _all_without_empty(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _all_without_empty(inner) for key, inner in value.items() if inner not in EMPTY}
+    return [_all_without_empty(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _milliseconds(duration: Any) -> int | None:

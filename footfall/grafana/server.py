@@ -14,10 +14,11 @@ from grafana_client.api import GrafanaApi
 from grafana_client.client import GrafanaException, GrafanaTimeoutError
 
 from footfall.errors import FootfallError
-from footfall.grafana.files import CONTACT_POINT, DASHBOARD, RULE, Json
+from footfall.grafana.files import CONTACT_POINT, DASHBOARD, MUTE_TIMING, RULE, Json
 
 SECONDS = 20
 SEARCH_LIMIT = 5000  # the most that Grafana answers
+EDITABLE = {"X-Disable-Provenance": "true"}  # what is sent with it can still be edited in Grafana's pages
 
 
 class Server:
@@ -71,13 +72,38 @@ class Server:
         found: list[Json] = self._call(self._api.alertingprovisioning.get_contactpoints) or []
         return found
 
+    def mute_timings(self) -> list[Json]:
+        found: list[Json] = self._call(self._api.alertingprovisioning.get_mute_timings) or []
+        return found
+
+    def policy_tree(self) -> Json:
+        """The one tree of notification policies, everybody's."""
+        return dict(self._call(self._api.alertingprovisioning.get_notification_policy_tree))
+
+    def put_policy_tree(self, tree: Json) -> None:
+        """Take the place of the whole tree: what is not in it is gone."""
+        content = {key: value for key, value in tree.items() if key != "provenance"}
+        self._call(
+            lambda: self._api.alertingprovisioning.set_notification_policy_tree(content, disable_provenance=True)
+        )
+
+    def get(self, path: str) -> Any:
+        """What Grafana answers below /api, for paths that grafana-client has no function for."""
+        return self._call(lambda: self._api.client.GET(path))
+
     def put(self, kind: str, content: Json, before: Json | None) -> None:
         """Make a thing, or change it from what it was before. It can still be edited in Grafana's pages.
 
         before of a dashboard has its id and version: Grafana refuses where somebody saved it since.
         """
-        uid, rules = content["uid"], self._api.alertingprovisioning
-        if kind == DASHBOARD:
+        uid, rules = content.get("uid", ""), self._api.alertingprovisioning
+        if kind == MUTE_TIMING:
+            path, name = "/v1/provisioning/mute-timings", content["name"]
+            if before is None:
+                self._call(lambda: rules.create_mute_timing(content, disable_provenance=True))
+            else:  # grafana-client's own would take it from Grafana's pages
+                self._call(lambda: self._api.client.PUT(f"{path}/{name}", json=content, headers=EDITABLE))
+        elif kind == DASHBOARD:
             saved = {key: before[key] for key in ("id", "version") if before and key in before}
             kept = {key: value for key, value in content.items() if key not in ("id", "version")}
             body = {

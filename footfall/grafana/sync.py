@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from footfall.errors import FootfallError
-from footfall.grafana import files, placeholders, source
-from footfall.grafana.files import CONTACT_POINT, DASHBOARD, RULE, Json, Thing
+from footfall.grafana import files, placeholders, policies, source
+from footfall.grafana.files import CONTACT_POINT, DASHBOARD, MUTE_TIMING, POLICY, RULE, Json, Thing
 from footfall.grafana.normal import normal, of_file
 from footfall.grafana.server import Server
 from footfall.settings import Settings
@@ -56,14 +56,22 @@ def push(server: Server, settings: Settings, things: list[Thing], dry_run: bool,
     state, why = source.push(server, settings, dry_run, resend)
     yield Outcome(state, f"data source {source.UID}", why)
     there = _there(server)
+    receivers = _receivers(there, things)
     for thing in things:
-        yield _push_one(server, thing, _found(server, there, thing), dry_run, resend)
+        if thing.kind == POLICY:
+            yield _push_policy(server, thing, receivers, dry_run)
+        else:
+            yield _push_one(server, thing, _found(server, there, thing), dry_run, resend)
 
 
 def compare(server: Server, things: list[Thing], names: tuple[str, ...]) -> list[Pair]:
     """Each thing of the files with that of Grafana, then what is only in Grafana's folder. Raises UnknownName."""
     there, pairs = _there(server), []
+    receivers = _receivers(there, things)
     for thing in things:
+        if thing.kind == POLICY:
+            pairs.append(_policy_pair(server.policy_tree(), thing, receivers))
+            continue
         found = _found(server, there, thing, strict=False)
         file = of_file(thing.kind, thing.content)
         grafana = normal(thing.kind, found, thing.content) if found else None
@@ -113,10 +121,52 @@ def _push_one(server: Server, thing: Thing, found: Json | None, dry_run: bool, r
     return Outcome("changed" if found else "made", thing.name, why)
 
 
+def _push_policy(server: Server, thing: Thing, receivers: set[str], dry_run: bool) -> Outcome:
+    """Make or change Footfall's branch of the tree; all else of it is sent as Grafana has just answered it."""
+    tree = server.policy_tree()
+    pair = _policy_pair(tree, thing, receivers)
+    branch = policies.fitted(of_file(POLICY, thing.content), receivers)
+    if not branch["routes"]:
+        return Outcome("skipped", thing.name, "none of its contact points is in Grafana")
+    left_out = sorted(
+        {route["receiver"] for route in thing.content.get("routes") or [] if route not in branch["routes"]}
+    )
+    why = f"without {', '.join(left_out)}, which Grafana does not have" if left_out else ""
+    if pair.is_same:
+        return Outcome("unchanged", thing.name, why)
+    if who := policies.managed_by(tree):
+        return Outcome(
+            "skipped", thing.name, f"{who} manage the tree: add the route of policies/{thing.uid}.json there"
+        )
+    if not dry_run:
+        try:
+            server.put_policy_tree(policies.placed(tree, thing.uid, branch))
+        except FootfallError as error:
+            raise FootfallError(f"{thing.name}: {error}") from None
+    return Outcome("made" if pair.grafana is None else "changed", thing.name, why)
+
+
+def _policy_pair(tree: Json, thing: Thing, receivers: set[str]) -> Pair:
+    file, found = of_file(POLICY, thing.content), policies.find(tree, thing.uid)
+    grafana = policies.restored(normal(POLICY, found, file), file, receivers) if found else None
+    if not found and not policies.fitted(file, receivers)["routes"]:
+        grafana = file  # push would skip it, as it does contact points without an address
+    return Pair(POLICY, thing.uid, file, grafana)
+
+
+def _receivers(there: dict[tuple[str, str], Json], things: list[Thing]) -> set[str]:
+    """Names of the contact points that Grafana has, or gets from these files."""
+    points = [thing.content for thing in things if thing.kind == CONTACT_POINT]
+    pushed = {point["name"] for point in points if not placeholders.missing(point)}
+    return pushed | {point["name"] for key, point in there.items() if key[0] == CONTACT_POINT}
+
+
 def _there(server: Server) -> dict[tuple[str, str], Json]:
-    """All alert rules and contact points: Grafana tells them only together."""
+    """All alert rules, contact points and mute timings: Grafana tells them only together."""
     rules = {(RULE, rule["uid"]): rule for rule in server.rules()}
-    return rules | {(CONTACT_POINT, point["uid"]): point for point in server.contact_points() if point.get("uid")}
+    timings = {(MUTE_TIMING, timing["name"]): timing for timing in server.mute_timings()}
+    points = {(CONTACT_POINT, point["uid"]): point for point in server.contact_points() if point.get("uid")}
+    return rules | timings | points
 
 
 def _found(server: Server, there: dict[tuple[str, str], Json], thing: Thing, strict: bool = True) -> Json | None:
@@ -124,7 +174,7 @@ def _found(server: Server, there: dict[tuple[str, str], Json], thing: Thing, str
 
     Strict: raises FootfallError there, for somebody else's must not be overwritten.
     """
-    if thing.kind == CONTACT_POINT:
+    if thing.kind in (CONTACT_POINT, MUTE_TIMING):
         return there.get(thing.key)
     if thing.kind == DASHBOARD:
         answer = server.dashboard(thing.uid)
