@@ -45,6 +45,7 @@ setup(
     extras_require={
         "dev": [
             "pytest",
+            "aiosmtpd",  # a mail server on loopback, to which alerts are sent
             "pytest-xdist",  # what needs the stack, and what does not, at the same time
             "ruff",
             "mypy",

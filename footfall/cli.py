@@ -7,7 +7,19 @@ import sys
 
 import click
 
-from footfall.commands import collect, dashboards, events, jobs, preview_dashboards, show, site, sql, stack, validate
+from footfall.commands import (
+    alert,
+    collect,
+    dashboards,
+    events,
+    jobs,
+    preview_dashboards,
+    show,
+    site,
+    sql,
+    stack,
+    validate,
+)
 from footfall.commands.common import err
 from footfall.errors import FootfallError
 from footfall.suite import UnknownJob
@@ -20,7 +32,7 @@ def footfall() -> None:
     """Real-time user analytics on your own Flink cluster."""
 
 
-MODULES = (stack, site, collect, events, show, sql, jobs, validate, dashboards, preview_dashboards)
+MODULES = (stack, site, collect, events, show, sql, jobs, validate, dashboards, alert, preview_dashboards)
 for command in (command for module in MODULES for command in module.COMMANDS):
     footfall.add_command(command)
 

@@ -174,6 +174,11 @@ def reader(settings: Settings) -> str:
     return _conninfo(settings, READER, "POSTGRES_READER_PASSWORD")
 
 
+def writer(settings: Settings) -> str:
+    """Connection string of the role that writes what Flink writes."""
+    return _conninfo(settings, WRITER, "POSTGRES_WRITER_PASSWORD")
+
+
 def collector(settings: Settings) -> str:
     """Connection string of the role that reads the sites and keeps the salts of the day."""
     return _conninfo(settings, settings.values["POSTGRES_COLLECTOR_USER"], "POSTGRES_COLLECTOR_PASSWORD")

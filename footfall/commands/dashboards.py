@@ -53,7 +53,7 @@ def push(names: tuple[str, ...], folder: Path, dry_run: bool, resend: bool) -> N
     settings = load_settings()
     with _usage():
         things = files.chosen(files.read(folder), names)
-    server = _server()
+    server = connected()
     counts: Counter[str] = Counter()
     for outcome in sync.push(server, settings, things, dry_run, resend):
         counts[outcome.state] += 1
@@ -77,7 +77,7 @@ def diff(names: tuple[str, ...], folder: Path) -> None:
 
     things = files.read(folder)
     with _usage():
-        pairs = [pair for pair in sync.compare(_server(), things, names) if not pair.is_same]
+        pairs = [pair for pair in sync.compare(connected(), things, names) if not pair.is_same]
     for pair in pairs:
         click.echo("\n".join(_difference(pair)))
     if pairs:
@@ -94,7 +94,7 @@ def pull(names: tuple[str, ...], folder: Path) -> None:
 
     things, written = files.read(folder), 0
     with _usage():
-        for path in sync.pull(_server(), folder, things, names):
+        for path in sync.pull(connected(), folder, things, names):
             out.print(f"written {path}", markup=False)
             written += 1
     if not written:
@@ -106,12 +106,13 @@ def pull(names: tuple[str, ...], folder: Path) -> None:
 @click.option("--role", type=click.Choice(["Viewer", "Editor", "Admin"]), default="Viewer", show_default=True)
 def token(name: str, role: str) -> None:
     """Make a token of a service account of this name, and print it: it is shown this once."""
-    made = _server().make_token(name, role)
+    made = connected().make_token(name, role)
     err.print(f"token of the service account {name}, shown this once:", markup=False)
     out.print(made, markup=False)
 
 
-def _server() -> Server:
+def connected() -> Server:
+    """The Grafana of the environment, which answers. Raises FootfallError."""
     from footfall.grafana.server import Server
 
     server = Server()

@@ -1,6 +1,8 @@
 """Alert rules evaluated as Grafana does it: query, expressions, and the time for which a condition must hold.
 
-What has been pending since when is remembered by this process only: after a start, `for` begins anew.
+Normal → Pending → Alerting, and back; no data and errors as the rule says, after the same time:
+https://grafana.com/docs/grafana/latest/alerting/fundamentals/alert-rule-evaluation/nodata-and-error-states/. What has
+been pending since when is remembered by this process only: after a start, `for` begins anew.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from footfall.alerting.delivery import Alert
 from footfall.dashboards_preview.expressions import Labelled, evaluate, labelled
 from footfall.dashboards_preview.files import Json, read_alert_rules
 from footfall.dashboards_preview.frames import to_series
@@ -21,8 +24,14 @@ from footfall.dashboards_preview.queries import Postgres
 from footfall.dashboards_preview.time_ranges import TimeRange, auto_interval_ms, epoch_ms, read_seconds
 from footfall.errors import FootfallError
 
+KEEP = "as before"
 STATES = ("firing", "pending", "error", "no data", "normal", "not evaluated")
-OUTCOMES = {"Alerting": "firing", "OK": "normal", "Ok": "normal", "NoData": "no data", "Error": "error"}
+OUTCOMES = {
+    "Alerting": "firing", "OK": "normal", "Ok": "normal", "NoData": "no data", "Error": "error", "KeepLast": KEEP,
+}  # fmt: skip
+# What becomes an alert: the name that Grafana gives it, where that is not the rule's.
+TOLD_AS = {"firing": "", "no data": "DatasourceNoData", "error": "DatasourceError"}
+MISSING = 2  # evaluations without a series that fired, until it counts as resolved
 STALE = timedelta(seconds=10)
 TEMPLATE = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 
@@ -38,14 +47,26 @@ class _Instance:
     values: dict[str, float]
 
 
-class Alerts:
-    """The rules of a folder and how they stand."""
+@dataclass
+class _Held:
+    """An instance that is not normal: in which of TOLD_AS, since when, and since when it is told."""
 
-    def __init__(self, folder: Path, postgres: Postgres) -> None:
+    instance: _Instance
+    since: datetime
+    told_since: datetime | None = None
+    missing: int = 0
+
+
+class Alerts:
+    """The rules of a folder and how they stand. only: the uid of the one that is evaluated, where not all are."""
+
+    def __init__(self, folder: Path, postgres: Postgres, only: str | None = None) -> None:
         self._folder = folder
         self._postgres = postgres
+        self._only = only
         self._lock = threading.Lock()
-        self._since: dict[tuple[str, str], datetime] = {}
+        self._held: dict[str, dict[str, _Held]] = {}
+        self._firing: list[Alert] = []
         self._latest: Json | None = None
         self._evaluated = datetime.min.replace(tzinfo=UTC)
 
@@ -58,51 +79,85 @@ class Alerts:
                 self._evaluated = now
             return self._latest
 
+    def firing(self) -> list[Alert]:
+        """What is to be told, as the newest evaluation found it."""
+        with self._lock:
+            return list(self._firing)
+
     def _evaluate(self, now: datetime) -> Json:
         found = read_alert_rules(self._folder)
-        rules: list[Json] = []
-        live: set[tuple[str, str]] = set()
-        for uid, rule in found.items.items():
-            rules.append(self._rule(uid, rule, now, live))
-        self._since = {key: since for key, since in self._since.items() if key in live}
+        items = {uid: rule for uid, rule in found.items.items() if self._only in (None, uid)}
+        self._held = {uid: held for uid, held in self._held.items() if uid in items}
+        self._firing = []
+        rules = [self._rule(uid, rule, now) for uid, rule in items.items()]
         rules.sort(key=lambda rule: (STATES.index(rule["state"]), rule["title"].lower()))
         counts = {state: sum(rule["state"] == state for rule in rules) for state in STATES}
         return {"evaluated": epoch_ms(now), "counts": counts, "rules": rules, "faults": found.faults}
 
-    def _rule(self, uid: str, rule: Json, now: datetime, live: set[tuple[str, str]]) -> Json:
+    def _rule(self, uid: str, rule: Json, now: datetime) -> Json:
         about: Json = {
             "uid": uid, "title": rule["title"], "group": str(rule.get("ruleGroup") or ""),
             "for": str(rule.get("for") or "0s"),
             "severity": str((rule.get("labels") or {}).get("severity") or ""), "fault": "", "instances": [],
             "annotations": {}, "state": "normal", "needs": "",
         }  # fmt: skip
+        if rule.get("isPaused"):
+            return {**about, "state": "not evaluated", "needs": "to be resumed: it is paused"}
         try:
-            pending = timedelta(seconds=_seconds(about["for"]))
             instances = self._instances(rule, now)
         except NeedsPrometheus:
             return {**about, "state": "not evaluated", "needs": "Prometheus"}
         except FootfallError as error:
             outcome = OUTCOMES.get(str(rule.get("execErrState") or "Error"), "error")
-            return {**about, "state": outcome, "fault": str(error)}
-        for instance in instances:
-            state, since = self._state(uid, instance, pending, now, live)
+            about["fault"], instances = str(error), [_Instance(outcome, {}, {})]
+        try:
+            pending = timedelta(seconds=_seconds(about["for"]))
+        except FootfallError as error:
+            return {**about, "state": "error", "fault": str(error)}
+        for instance, state, held in self._states(uid, instances, pending, now):
+            described = _described(rule, instance, state, held)
+            if held and held.told_since:
+                self._firing.append(_alert(rule, held, described["annotations"]))
             if state != "normal" or len(instances) <= 20:
-                about["instances"].append(_described(rule, instance, state, since))
+                about["instances"].append(described)
         states = [one["state"] for one in about["instances"]] or ["normal"]
         about["state"] = min(states, key=STATES.index)
         worst = next((one for one in about["instances"] if one["state"] == about["state"]), None)
         about["annotations"] = worst["annotations"] if worst else {}
         return about
 
-    def _state(
-        self, uid: str, instance: _Instance, pending: timedelta, now: datetime, live: set[tuple[str, str]]
-    ) -> tuple[str, datetime | None]:
-        if instance.state != "firing":
-            return instance.state, None
-        key = (uid, repr(sorted(instance.labels.items())))
-        live.add(key)
-        since = self._since.setdefault(key, now)
-        return ("firing" if now - since >= pending else "pending"), since
+    def _states(
+        self, uid: str, instances: list[_Instance], pending: timedelta, now: datetime
+    ) -> list[tuple[_Instance, str, _Held | None]]:
+        """Each instance with its state, after what was held before; those that are missing for a moment too."""
+        before = self._held.get(uid, {})
+        if any(instance.state == KEEP for instance in instances):
+            instances = [one.instance for one in before.values()] or [_Instance("normal", {}, {})]
+        found: list[tuple[_Instance, str, _Held | None]] = []
+        after: dict[str, _Held] = {}
+        seen = set()
+        for instance in instances:
+            key = repr((instance.state, sorted(instance.labels.items())))
+            if instance.state in ("firing", "normal"):  # after an error it may come back
+                seen.add(repr(sorted(instance.labels.items())))
+            if instance.state not in TOLD_AS:
+                found.append((instance, instance.state, None))
+                continue
+            held = before.get(key) or _Held(instance, now)
+            held.instance, held.missing = instance, 0
+            if held.told_since is None and now - held.since >= pending:
+                held.told_since = now
+            after[key] = held
+            found.append((instance, instance.state if held.told_since else "pending", held))
+        for key, held in before.items():
+            # An instance that is there and normal is resolved; one that is not there is, when it is missing again.
+            is_there = repr(sorted(held.instance.labels.items())) in seen
+            if key not in after and not is_there and held.told_since and held.missing + 1 < MISSING:
+                held.missing += 1
+                after[key] = held
+                found.append((held.instance, held.instance.state, held))
+        self._held[uid] = after
+        return found
 
     def _instances(self, rule: Json, now: datetime) -> list[_Instance]:
         found = evaluate(rule, lambda query: self._ask(query, now))
@@ -147,14 +202,25 @@ def _seconds(text: str) -> float:
         raise FootfallError(f"for: {error}") from None
 
 
-def _described(rule: Json, instance: _Instance, state: str, since: datetime | None) -> Json:
+def _described(rule: Json, instance: _Instance, state: str, held: _Held | None) -> Json:
     words = {**instance.labels, **(rule.get("labels") or {})}
     notes = {name: fill_in(str(text), words, instance.values) for name, text in (rule.get("annotations") or {}).items()}
     values = {ref: value for ref, value in instance.values.items() if math.isfinite(value)}
     return {
         "state": state, "labels": instance.labels, "values": values, "annotations": notes,
-        "since": epoch_ms(since) if since else None,
+        "since": epoch_ms(held.since) if held else None,
     }  # fmt: skip
+
+
+def _alert(rule: Json, held: _Held, annotations: dict[str, str]) -> Alert:
+    """With the labels that Grafana gives it; held is of an instance that is told."""
+    instance, title = held.instance, str(rule["title"])
+    named = TOLD_AS[instance.state]
+    names = {"alertname": named, "rulename": title} if named else {"alertname": title}
+    values = {ref: value for ref, value in instance.values.items() if math.isfinite(value)}
+    return Alert(
+        {**instance.labels, **(rule.get("labels") or {}), **names}, annotations, values, held.told_since or held.since
+    )
 
 
 def fill_in(text: str, labels: dict[str, str], values: dict[str, float]) -> str:

@@ -8,6 +8,7 @@ import ipaddress
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from footfall.alerting import delivery, routes
+from footfall.alerting.dispatch import Dispatcher
 from footfall.dashboards_preview.alerts import Alerts
 from footfall.dashboards_preview.files import Json, NotFound, all_panels, find_dashboard, read_dashboards
 from footfall.dashboards_preview.panels import Boards
@@ -67,7 +70,7 @@ def create(options: Options, postgres: Postgres) -> ASGIApp:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        watching = asyncio.create_task(_watch(alerts))
+        watching = asyncio.create_task(_watch(alerts, _dispatcher(options.folder)))
         yield
         watching.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -88,10 +91,28 @@ def create(options: Options, postgres: Postgres) -> ASGIApp:
     return _Guard(Starlette(routes=routes, lifespan=lifespan), options.hosts)
 
 
-async def _watch(alerts: Alerts) -> None:
+def _dispatcher(folder: Path) -> Dispatcher | None:
+    """Who is told of alerts; None, as nearly always, where the environment has no address for a contact point."""
+    try:
+        points = delivery.contact_points(folder)
+        if not points:
+            return None
+        log.info("alerts are told to: %s", ", ".join(sorted({point.name for point in points})))
+        return Dispatcher(routes.read(folder), points)
+    except FootfallError as error:
+        log.error("alerts are told to nobody: %s", error)
+        return None
+
+
+async def _watch(alerts: Alerts, dispatcher: Dispatcher | None) -> None:
+    def look() -> None:
+        alerts.latest()
+        if dispatcher:
+            dispatcher.update(alerts.firing(), datetime.now(UTC))
+
     while True:
         try:
-            await asyncio.to_thread(alerts.latest)
+            await asyncio.to_thread(look)
         except Exception:
             log.exception("the alert rules can't be evaluated")
         await asyncio.sleep(ALERT_SECONDS)

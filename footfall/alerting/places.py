@@ -1,0 +1,172 @@
+"""Where `footfall alert test` follows an alert: in this process, as the preview evaluates it, or in a Grafana."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from footfall.alerting import delivery, routes
+from footfall.alerting.conditions import SITE
+from footfall.alerting.dispatch import Dispatcher
+from footfall.alerting.follow import Clock, Seen
+from footfall.alerting.routes import Policies, Route
+from footfall.dashboards_preview.alerts import Alerts
+from footfall.dashboards_preview.queries import Postgres
+from footfall.errors import FootfallError
+from footfall.grafana.files import Json
+from footfall.grafana.server import Server
+
+ZERO = timedelta(0)
+
+
+class Here:
+    """Evaluates one rule and tells its contact points, by the files of a folder of dashboards."""
+
+    seconds = 5.0
+
+    def __init__(self, folder: Path, rule: Json, postgres: Postgres, clock: Clock, point: str | None) -> None:
+        self._alerts = Alerts(folder / "alerts", postgres, only=str(rule["uid"]))
+        self._clock = clock
+        points = delivery.contact_points(folder)
+        self._policies = routes.read(folder) if point is None else _straight_to(point)
+        labels = {**(rule.get("labels") or {}), "alertname": str(rule["title"]), "site": SITE}
+        self._routes = self._policies.matching(labels)
+        self._names = {one.name for one in points}
+        self._resolving = {one.name for one in points if one.tells_resolved}
+        self._dispatcher = Dispatcher(self._policies, points)
+        self._told: dict[str, dict[str, str]] = {"firing": {}, "resolved": {}}
+
+    def expects(self) -> set[str]:
+        wanted = {route.receiver for route in self._routes}
+        if not wanted & self._names:
+            raise FootfallError(
+                f"{', '.join(sorted(wanted)) or 'no contact point'} would be told, and has no address here: set"
+                f" ALERT_WEBHOOK_URL, or ALERT_EMAIL and {delivery.SMTP_HOST}, in the environment"
+            )
+        muted = [
+            self._policies.muted_by(route, self._clock.now()) for route in self._routes if route.receiver in self._names
+        ]
+        if muted and all(muted):
+            raise FootfallError(
+                f"the quiet hours {muted[0]} keep it back now: --contact-point NAME tells one all the same"
+            )
+        return wanted & self._names
+
+    def patience(self) -> timedelta:
+        return max((max(one.group_wait, one.group_interval) for one in self._routes), default=ZERO) + timedelta(
+            minutes=1
+        )
+
+    def look(self) -> Seen:
+        now = self._clock.now()
+        answer = self._alerts.latest(now)
+        [rule] = answer["rules"] or [{"instances": [], "state": "normal", "fault": "its file is gone"}]
+        if rule["fault"]:
+            raise FootfallError(f"the rule can't be evaluated: {rule['fault']}")
+        ours = [one for one in rule["instances"] if one["labels"].get("site", SITE) == SITE]
+        firing = [alert for alert in self._alerts.firing() if alert.labels.get("site", SITE) == SITE]
+        for told in self._dispatcher.update(firing, now):
+            self._told[told.status][told.receiver] = told.fault
+        states = {one["state"] for one in ours}
+        state = next((one for one in ("firing", "pending") if one in states), "normal")
+        if state != "normal":
+            return Seen(state, self._told["firing"])
+        # Who does not want to hear of it needs not be told.
+        silent = dict.fromkeys(self._names - self._resolving, "") if self._told["firing"] else {}
+        return Seen(state, {**silent, **self._told["resolved"]})
+
+
+class InGrafana:
+    """Follows it by Grafana's state of rules, its Alertmanager, and what it says of its contact points.
+
+    Paths: /api/prometheus/grafana/api/v1/rules, /api/alertmanager/grafana/api/v2/alerts and
+    /api/alertmanager/grafana/config/api/v1/receivers.
+    """
+
+    seconds = 10.0
+
+    def __init__(self, server: Server, rule: Json, clock: Clock, point: str | None) -> None:
+        self._server = server
+        self._rule = rule
+        self._clock = clock
+        self._point = point
+        self._since = {"firing": clock.now(), "normal": clock.now()}
+        self._state = "normal"
+        self._receivers: set[str] = set()
+
+    def expects(self) -> set[str]:
+        known = {str(one["name"]) for one in self._server.contact_points()}
+        if self._point and self._point not in known:
+            raise FootfallError(
+                f"Grafana has no contact point {self._point}: it has {', '.join(sorted(known)) or 'none'}"
+            )
+        if not any(one["uid"] == self._rule["uid"] for one in self._server.rules()):
+            raise FootfallError(f"Grafana has no rule {self._rule['uid']}: `footfall dashboards push` brings it there")
+        return {self._point} if self._point else {"a contact point"}
+
+    def patience(self) -> timedelta:
+        return timedelta(minutes=7)  # a minute between evaluations, and five of group_interval
+
+    def look(self) -> Seen:
+        state = self._rule_state()
+        if state != self._state:
+            self._state = state
+            if state in self._since:
+                self._since[state] = self._clock.now()
+        if state == "pending":
+            return Seen(state)
+        self._receivers |= self._routed()
+        told = self._attempts(self._since[state]) if self._receivers else {}
+        if self._point is None and told and all(name in told for name in self._receivers):
+            faults = [f"{name}: {fault}" for name, fault in told.items() if fault]
+            told = {**told, "a contact point": "; ".join(faults) if len(faults) == len(told) else ""}
+        return Seen(state, told)
+
+    def _rule_state(self) -> str:
+        groups = self._server.get("/prometheus/grafana/api/v1/rules")["data"]["groups"]
+        states = [
+            str(alert["state"]).lower()
+            for group in groups for rule in group["rules"] if rule["name"] == self._rule["title"]
+            for alert in rule.get("alerts") or [] if alert["labels"].get("site", SITE) == SITE
+        ]  # fmt: skip
+        for name, words in (("firing", ("alerting", "firing")), ("pending", ("pending",))):
+            if any(state.startswith(words) for state in states):
+                return name
+        return "normal"
+
+    def _routed(self) -> set[str]:
+        """To which contact points the Alertmanager brings the alert. Raises FootfallError where it is silenced."""
+        names: set[str] = set()
+        for alert in self._server.get("/alertmanager/grafana/api/v2/alerts"):
+            labels = alert["labels"]
+            if labels.get("alertname") == self._rule["title"] and labels.get("site", SITE) == SITE:
+                if alert["status"]["state"] == "suppressed":
+                    raise FootfallError("Grafana keeps the alert back: a silence or quiet hours match it")
+                names |= {str(one["name"]) for one in alert.get("receivers") or []}
+        return names
+
+    def _attempts(self, since: datetime) -> dict[str, str]:
+        """Contact points that were told since then: name → what failed, "" where nothing did."""
+        told: dict[str, str] = {}
+        for receiver in self._server.get("/alertmanager/grafana/config/api/v1/receivers"):
+            name = str(receiver["name"])
+            ways = receiver.get("integrations") or []
+            if name not in self._receivers | {self._point} or not ways:
+                continue
+            if all(_time(way.get("lastNotifyAttempt")) >= since.replace(microsecond=0) for way in ways):
+                told[name] = "; ".join(
+                    str(way["lastNotifyAttemptError"]) for way in ways if way.get("lastNotifyAttemptError")
+                )
+        return told
+
+
+def _straight_to(point: str) -> Policies:
+    """Everything to one contact point, at once."""
+    return Policies((Route("test", point, (), ("...",), ZERO, ZERO, timedelta(days=1)),), {})
+
+
+def _time(text: str | None) -> datetime:
+    """A time of Grafana's; long ago where it says 0001-01-01 or nothing."""
+    if not text or text.startswith("0001"):
+        return datetime.min.replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)

@@ -1,0 +1,11 @@
+-- watermark-lag: a page view of now, and the newest minute that was written is twenty minutes old. Where jobs write minutes it can't be
+-- injected: stop page_views_per_minute for a quarter of an hour, or try it where nothing runs.
+
+-- unless: minutes are being written: to try it, `footfall stop page_views_per_minute` for a quarter of an hour, then submit it again
+SELECT FROM page_views_per_minute WHERE window_start > now() - INTERVAL '11 minutes' LIMIT 1;
+
+-- as: writer
+INSERT INTO visit_events (site, event_time, message_id, visitor_id, event_type, is_action, page_path)
+VALUES (%(site)s, now(), 'alert test', 'alert test', 'page', true, '/');
+INSERT INTO page_views_per_minute (site, window_start, page_path, page_view_count, visitor_count)
+VALUES (%(site)s, date_trunc('minute', now()) - INTERVAL '20 minutes', '/', 1, 1);
