@@ -50,6 +50,10 @@ class Grafana:
         self.accounts: dict[int, Json] = {}
         self.tokens: dict[int, list[Json]] = {}
         self.writes: list[str] = []
+        # What its rules and Alertmanager say: title, state and labels of an alert; receiver → (last attempt, error).
+        self.alerting: Callable[[], list[tuple[str, str, Json]]] = list
+        self.attempts: Callable[[], dict[str, tuple[str, str]]] = dict
+        self.is_silenced = False
         self.before_save: Callable[[], None] = lambda: None
         self.last_id = 0
         self.url = ""
@@ -240,6 +244,35 @@ class Grafana:
                     route[key] = {"60s": "1m", "24h": "1d"}.get(route[key], route[key])
         return 202, {"message": "policies updated"}
 
+    def states(self, request: Request) -> Answer:
+        """/api/prometheus/grafana/api/v1/rules, as Prometheus answers /api/v1/rules; state Pending or Alerting."""
+        rules = [
+            {"name": title, "state": "inactive" if state == "Normal" else state.lower(), "type": "alerting",
+             "health": "ok", "alerts": [{"labels": labels, "annotations": {}, "state": state, "value": ""}]}
+            for title, state, labels in self.alerting()
+        ]  # fmt: skip
+        groups = [{"name": "footfall", "file": "Footfall", "interval": 60, "rules": rules}]
+        return 200, {"status": "success", "data": {"groups": groups}}
+
+    def alerts(self, request: Request) -> Answer:
+        """/api/alertmanager/grafana/api/v2/alerts, as Alertmanager's API v2 answers it."""
+        state = "suppressed" if self.is_silenced else "active"
+        return 200, [
+            {"labels": {"alertname": title, **labels}, "annotations": {}, "fingerprint": "0", "startsAt": "",
+             "endsAt": "", "receivers": [{"name": name} for name in self.attempts()],
+             "status": {"state": state, "silencedBy": [], "inhibitedBy": []}}
+            for title, alert, labels in self.alerting() if alert == "Alerting"
+        ]  # fmt: skip
+
+    def receivers(self, request: Request) -> Answer:
+        """/api/alertmanager/grafana/config/api/v1/receivers: when each integration was told last, and what it said."""
+        return 200, [
+            {"name": name, "active": True, "integrations": [
+                {"name": "webhook", "sendResolved": True, "lastNotifyAttempt": at, "lastNotifyAttemptDuration": "1ms",
+                 **({"lastNotifyAttemptError": error} if error else {})}]}
+            for name, (at, error) in self.attempts().items()
+        ]  # fmt: skip
+
     def account(self, request: Request) -> Answer:
         """Page serviceaccount: create (201)."""
         made = {"id": self.next_id(), "login": f"sa-{request.body['name']}", "orgId": 1, "tokens": 0, **request.body}
@@ -285,6 +318,9 @@ ROUTES: tuple[tuple[str, Callable[..., Answer]], ...] = (
     (rf"/api/v1/provisioning/contact-points(?:/{UID})?", Grafana.point),
     (rf"/api/v1/provisioning/mute-timings(?:/{UID})?", Grafana.timing),
     (r"/api/v1/provisioning/policies", Grafana.policies),
+    (r"/api/prometheus/grafana/api/v1/rules", Grafana.states),
+    (r"/api/alertmanager/grafana/api/v2/alerts", Grafana.alerts),
+    (r"/api/alertmanager/grafana/config/api/v1/receivers", Grafana.receivers),
     (r"/api/serviceaccounts/search", Grafana.accounts_found),
     (r"/api/serviceaccounts/?", Grafana.account),
     (r"/api/serviceaccounts/(\d+)", Grafana.account_deleted),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import psycopg
@@ -61,19 +61,20 @@ def read(name: str) -> Condition:
 
 
 @contextlib.contextmanager
-def injected(condition: Condition, owner: str, writer: str) -> Iterator[int]:
+def injected(condition: Condition, owner: str, writer: str, before: Callable[[], None] = lambda: None) -> Iterator[int]:
     """The rows are there as long as the block lasts; gives how many. owner, writer: connection strings.
 
-    Rows that a test left behind which was killed are removed first. Raises NotInjectable, FootfallError where another
-    test runs or the site is somebody's, and DatabaseError.
+    Rows that a test left behind which was killed are removed first; then before is called, and may refuse. Raises
+    NotInjectable, FootfallError where another test runs or the site is somebody's, and DatabaseError.
     """
     with database.connect(owner) as connection:
         if connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [LOCK]).fetchone() != (True,):
             raise FootfallError("another alert test is running: wait until it has ended")
-        if connection.execute("SELECT FROM site_keys WHERE site = %s", [SITE]).fetchone():
+        if connection.execute("SELECT FROM site_keys WHERE site = %s", [SITE]).rowcount:
             raise FootfallError(f"the site {SITE} has write keys: somebody uses it, and a test would remove its rows")
         _remove(connection)
-        if condition.unless and connection.execute(condition.unless[0].encode()).fetchone():
+        before()
+        if condition.unless and connection.execute(condition.unless[0].encode()).rowcount:
             raise NotInjectable(f"{condition.name} can't be injected now: {condition.unless[1]}")
         try:
             rows = 0

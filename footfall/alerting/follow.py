@@ -115,9 +115,13 @@ def follow(
             clock.sleep(place.seconds)
             seen = place.look()
 
-    if (before := place.look().state) not in ("normal", "no data"):
-        raise FootfallError(f"{rule['uid']} is {before} already: its condition is there, so a test would show nothing")
-    with _stopped_gently(), conditions.injected(condition, owner, writer) as rows:
+    def before() -> None:
+        if (state := place.look().state) not in ("normal", "no data"):
+            raise FootfallError(
+                f"{rule['uid']} is {state} already: its condition is there, so a test would show nothing"
+            )
+
+    with _stopped_gently(), conditions.injected(condition, owner, writer, before) as rows:
         step("injected", f"{rows:,} rows of the site {conditions.SITE}")
         seen = until(("pending", "firing"), WITHIN + place.patience(), "has not seen its condition")
         if seen.state == "pending":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from footfall.alerting import delivery, routes
@@ -17,6 +17,8 @@ from footfall.grafana.files import Json
 from footfall.grafana.server import Server
 
 ZERO = timedelta(0)
+ANY = "a contact point"  # whichever Grafana's policies choose
+NEVER = "0001-01-01T00:00:00.000Z"
 
 
 class Here:
@@ -85,14 +87,16 @@ class InGrafana:
 
     seconds = 10.0
 
-    def __init__(self, server: Server, rule: Json, clock: Clock, point: str | None) -> None:
+    def __init__(self, server: Server, rule: Json, point: str | None) -> None:
         self._server = server
         self._rule = rule
-        self._clock = clock
         self._point = point
-        self._since = {"firing": clock.now(), "normal": clock.now()}
         self._state = "normal"
         self._receivers: set[str] = set()
+        # When each contact point was told last: at the newest look, and before the state was what it is. Grafana's
+        # times are compared with each other alone, as its clock is not ours.
+        self._newest: dict[str, str] = {}
+        self._before: dict[str, str] = {}
 
     def expects(self) -> set[str]:
         known = {str(one["name"]) for one in self._server.contact_points()}
@@ -102,7 +106,7 @@ class InGrafana:
             )
         if not any(one["uid"] == self._rule["uid"] for one in self._server.rules()):
             raise FootfallError(f"Grafana has no rule {self._rule['uid']}: `footfall dashboards push` brings it there")
-        return {self._point} if self._point else {"a contact point"}
+        return {self._point} if self._point else {ANY}
 
     def patience(self) -> timedelta:
         return timedelta(minutes=7)  # a minute between evaluations, and five of group_interval
@@ -110,16 +114,18 @@ class InGrafana:
     def look(self) -> Seen:
         state = self._rule_state()
         if state != self._state:
-            self._state = state
-            if state in self._since:
-                self._since[state] = self._clock.now()
+            self._state, self._before = state, self._newest
+        faults = self._attempts()
+        self._receivers |= self._routed()
+        told = {
+            name: fault for name, fault in faults.items()
+            if name in self._receivers | {self._point} and self._newest[name] != self._before.get(name, NEVER)
+        }  # fmt: skip
         if state == "pending":
             return Seen(state)
-        self._receivers |= self._routed()
-        told = self._attempts(self._since[state]) if self._receivers else {}
         if self._point is None and told and all(name in told for name in self._receivers):
-            faults = [f"{name}: {fault}" for name, fault in told.items() if fault]
-            told = {**told, "a contact point": "; ".join(faults) if len(faults) == len(told) else ""}
+            failed = [f"{name}: {fault}" for name, fault in told.items() if fault]
+            told = {**told, ANY: "; ".join(failed) if len(failed) == len(told) else ""}
         return Seen(state, told)
 
     def _rule_state(self) -> str:
@@ -145,28 +151,19 @@ class InGrafana:
                 names |= {str(one["name"]) for one in alert.get("receivers") or []}
         return names
 
-    def _attempts(self, since: datetime) -> dict[str, str]:
-        """Contact points that were told since then: name → what failed, "" where nothing did."""
-        told: dict[str, str] = {}
+    def _attempts(self) -> dict[str, str]:
+        """What failed when each contact point was told last, "" where nothing did; _newest is when that was."""
+        faults: dict[str, str] = {}
+        self._newest = {}
         for receiver in self._server.get("/alertmanager/grafana/config/api/v1/receivers"):
-            name = str(receiver["name"])
-            ways = receiver.get("integrations") or []
-            if name not in self._receivers | {self._point} or not ways:
-                continue
-            if all(_time(way.get("lastNotifyAttempt")) >= since.replace(microsecond=0) for way in ways):
-                told[name] = "; ".join(
-                    str(way["lastNotifyAttemptError"]) for way in ways if way.get("lastNotifyAttemptError")
-                )
-        return told
+            ways, name = receiver.get("integrations") or [], str(receiver["name"])
+            self._newest[name] = max((str(way.get("lastNotifyAttempt") or NEVER) for way in ways), default=NEVER)
+            faults[name] = "; ".join(
+                str(way["lastNotifyAttemptError"]) for way in ways if way.get("lastNotifyAttemptError")
+            )
+        return faults
 
 
 def _straight_to(point: str) -> Policies:
     """Everything to one contact point, at once."""
     return Policies((Route("test", point, (), ("...",), ZERO, ZERO, timedelta(days=1)),), {})
-
-
-def _time(text: str | None) -> datetime:
-    """A time of Grafana's; long ago where it says 0001-01-01 or nothing."""
-    if not text or text.startswith("0001"):
-        return datetime.min.replace(tzinfo=UTC)
-    return datetime.fromisoformat(text)

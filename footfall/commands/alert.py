@@ -85,7 +85,7 @@ def _place(folder: Path, rule: Json, clock: Clock, point: str | None) -> Place:
         from footfall.commands.dashboards import connected
 
         out.print("followed in Grafana", markup=False)
-        return InGrafana(connected(), rule, clock, point)
+        return InGrafana(connected(), rule, point)
     from footfall.dashboards_preview.queries import Postgres
 
     out.print("evaluated and told here, as there is no GRAFANA_URL", markup=False)
