@@ -1,6 +1,8 @@
-"""The alert rules that ask Prometheus: evaluated by Prometheus itself, on series of what is really served.
+"""The alert rules that ask Prometheus: evaluated by Prometheus itself, on series of their exporters' names.
 
-promtool is Prometheus's own (Debian: prometheus); without it these tests are left out, the names are checked all the same.
+promtool is Prometheus's own (Debian's package prometheus has it); without it those tests are left out. The collector's name is checked
+with what it serves; Flink's and the node exporter's are those of their documentation:
+https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/metrics/ and https://github.com/prometheus/node_exporter.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ RULES: dict[str, Json] = {
 OPERATORS = {"gt": ">", "lt": "<"}
 NODE = '{instance="a:9100",mountpoint="/",fstype="ext4"}'
 REQUESTS = 'footfall_collector_requests_total{route="batch",status="%s"}'
-FLINK = '%s{job_name="%s",task_id="%s"}'
+FLINK = '%s{job_name="%s",job_id="%s"}'
 # Series a minute long each step: an hour as it should be, half an hour of the condition, an hour without.
 SERIES: dict[str, dict[str, str]] = {
     "error-rate": {
@@ -71,7 +73,7 @@ def test_prometheus_fires_it_in_time_and_not_before_or_after(name: str, tmp_path
     seen = {"error-rate": 2, "failed-checkpoints": 4}.get(name, 0)
     labels = {
         "consumer-lag": {"job_name": "sessions"}, "disk": {"instance": "a:9100", "mountpoint": "/"},
-        "failed-checkpoints": {"job_name": "sessions", "task_id": "a"}, "error-rate": {},
+        "failed-checkpoints": {"job_name": "sessions", "job_id": "a"}, "error-rate": {},
     }[name]  # fmt: skip
     firing = [{"exp_labels": labels}]
     cases = [(30, []), (60, []), (61 + seen + hold + 1, firing), (90, firing), (120, []), (150, [])]
@@ -91,7 +93,7 @@ def test_prometheus_fires_it_in_time_and_not_before_or_after(name: str, tmp_path
 
 def test_the_names_of_the_collectors_series_are_those_that_it_serves() -> None:
     metrics.requests("batch", 503).inc(0)
-    served = metrics.text().decode() if hasattr(metrics, "text") else ""
+    served = metrics.exposition()[0].decode()
     asked = set(re.findall(r"footfall_collector_\w+", RULES["error-rate"]["data"][0]["model"]["expr"]))
     assert asked
     for name in asked:
