@@ -1,6 +1,6 @@
 """The alert rules that ask Prometheus: evaluated by Prometheus itself, on series of their exporters' names.
 
-promtool is Prometheus's own (Debian's package prometheus has it); without it those tests are left out. The collector's name is checked
+promtool is Prometheus's own (Debian: prometheus); without it those tests are left out. The collector's name is checked
 with what it serves; Flink's and the node exporter's are those of their documentation:
 https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/metrics/ and https://github.com/prometheus/node_exporter.
 """
