@@ -1,8 +1,7 @@
 """The alert rules that ask Prometheus: evaluated by Prometheus itself, on series of their exporters' names.
 
-promtool is Prometheus's own (Debian: prometheus); without it those tests are left out. The collector's name is checked
-with what it serves; Flink's and the node exporter's are those of their documentation:
-https://nightlies.apache.org/flink/flink-docs-stable/docs/ops/metrics/ and https://github.com/prometheus/node_exporter.
+promtool is Prometheus's own (Debian: prometheus); without it those tests are left out. That the collector serves the
+name is seen here, that Flink does in tests/e2e/test_exact.py; the node exporter's are those of its documentation.
 """
 
 from __future__ import annotations

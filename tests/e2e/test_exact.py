@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import pytest
 from footfall import cluster
 from footfall.events import Record, last_records, sender
 from footfall.load import load
-from footfall.settings import Settings
+from footfall.settings import ROOT, Settings
 from footfall.stack import control, flink, postgres
 from footfall.visitors import heartbeat
 
@@ -160,6 +161,23 @@ def running(stack: Settings, messages: list[readers.Message]) -> Iterator[tuple[
         yield settings, job
     finally:
         cancel(settings, job)
+
+
+def test_flink_serves_the_metrics_that_alert_rules_ask_of_it(running: tuple[Settings, cluster.Job]) -> None:
+    """Its REST API has those of the Prometheus reporter, which sets their scope before the name."""
+    settings, job = running
+    rules = [path.read_text() for path in (ROOT / "dashboards" / "alerts").glob("*.json")]
+    asked_of = dict(re.findall(r"flink_(jobmanager_job|taskmanager_job_task_operator)_(\w+)", " ".join(rules)))
+    served = [metric["id"] for metric in flink.rest(settings, f"/jobs/{job.id}/metrics")]
+    assert asked_of.pop("jobmanager_job") in served
+    vertices = flink.rest(settings, f"/jobs/{job.id}")["vertices"]
+    served = [
+        metric["id"].rpartition(".")[2]
+        for vertex in vertices
+        for metric in flink.rest(settings, f"/jobs/{job.id}/vertices/{vertex['id']}/metrics")
+    ]
+    assert asked_of.pop("taskmanager_job_task_operator") in served
+    assert not asked_of
 
 
 def test_a_task_manager_killed_halfway_changes_no_session(
