@@ -123,7 +123,11 @@ def follow(
 
     with _stopped_gently(), conditions.injected(condition, owner, writer, before) as rows:
         step("injected", f"{rows:,} rows of the site {conditions.SITE}")
-        seen = until(("pending", "firing"), WITHIN + place.patience(), "has not seen its condition")
+        seen = until(
+            ("pending", "firing"),
+            WITHIN + place.patience(),
+            "has not seen its condition (is this the Postgres that is asked?)",
+        )
         if seen.state == "pending":
             step("pending", f"for {rule['for']}")
             seen = until(("firing",), hold + WITHIN + timedelta(seconds=2 * place.seconds), "did not fire")
