@@ -172,7 +172,7 @@ def test_a_condition_that_is_there_already_is_not_tested(shop: Tables, inbox: In
 def test_where_minutes_are_written_the_watermark_can_not_be_held_up_by_rows(shop: Tables, inbox: Inbox) -> None:
     shop.upsert_page_views(datetime.now(UTC).isoformat())
     try:
-        with pytest.raises(conditions.NotInjectable, match="to try it, `footfall stop page_views_per_minute`"):
+        with pytest.raises(conditions.NotInjectable, match="`footfall stop page_views_per_minute` for a quarter"):
             run(shop, "watermark-lag")
     finally:
         shop.run(shop.owner, "DELETE FROM page_views_per_minute")

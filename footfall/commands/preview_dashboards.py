@@ -23,7 +23,10 @@ from footfall.settings import ROOT, load_settings
     help="A name that the page may be called by, besides localhost and addresses; may be given several times.",
 )  # fmt: skip
 def preview_dashboards(host: str, port: int | None, folder: Path, hosts: tuple[str, ...]) -> None:
-    """Draw the Grafana dashboards and alerts straight from Postgres, where there is no Grafana."""
+    """Draw the Grafana dashboards and alerts straight from Postgres, where there is no Grafana.
+
+    Who is told of alerts, if anybody: ALERT_WEBHOOK_URL, and ALERT_EMAIL by the mail server ALERT_SMTP_HOST.
+    """
     from footfall.dashboards_preview.server import Options, serve
 
     settings = load_settings()

@@ -1,5 +1,5 @@
--- rejected-share: three in a hundred of the records of the last minutes, and thirty at least, were rejected. No more than 200,000 are
--- written; partition -1 is none of Kafka's.
+-- rejected-share: three in a hundred of the records of the last minutes, and thirty at least, were rejected. No more
+-- than 200,000 are written; partition -1 is none of Kafka's.
 
 -- as: writer
 INSERT INTO rejected_events (received_at, kafka_partition, kafka_offset, site, reason, original)

@@ -1,7 +1,7 @@
--- watermark-lag: a page view of now, and the newest minute that was written is twenty minutes old. Where jobs write minutes it can't be
--- injected: stop page_views_per_minute for a quarter of an hour, or try it where nothing runs.
+-- watermark-lag: a page view of now, and the newest minute that was written is twenty minutes old. Where jobs write
+-- minutes it can't be injected.
 
--- unless: minutes are being written: to try it, `footfall stop page_views_per_minute` for a quarter of an hour, then submit it again
+-- unless: minutes are being written. `footfall stop page_views_per_minute` for a quarter of an hour shows it in earnest
 SELECT FROM page_views_per_minute WHERE window_start > now() - INTERVAL '11 minutes' LIMIT 1;
 
 -- as: writer

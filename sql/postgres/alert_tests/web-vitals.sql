@@ -1,4 +1,5 @@
--- web-vitals: a largest paint after 2 seconds on 50 page views of this day, and after 6 on 100 of the last quarter of an hour.
+-- web-vitals: a largest paint after 2 seconds on 50 page views of this day, and after 6 on 100 of the last quarter of
+-- an hour.
 
 -- as: writer
 INSERT INTO web_vitals (site, event_time, message_id, page_path, device_type, lcp_ms, inp_ms, cls)
