@@ -41,8 +41,8 @@ class Place(Protocol):
 
     seconds: float  # between two looks
 
-    def expects(self) -> set[str]:
-        """The contact points that must be told. Raises FootfallError where there is none."""
+    def expects(self, status: str) -> set[str]:
+        """The contact points that must be told of it: firing, resolved. Raises FootfallError where there is none."""
         ...
 
     def look(self) -> Seen:
@@ -79,7 +79,7 @@ def follow(
     condition = conditions.read(str(rule["uid"]))
     text = str(rule.get("for") or "0s")
     hold = timedelta(seconds=read_seconds(text)) if text not in ("0", "0s") else timedelta()
-    expected = place.expects()
+    expected = place.expects("firing")
 
     def step(what: str, more: str = "") -> None:
         say(Step(clock.now(), what, more))
@@ -96,14 +96,14 @@ def follow(
             wait(f"{seen.state}, at most until {end:%H:%M:%S}")
             clock.sleep(place.seconds)
 
-    def told(state: str, seen: Seen, words: str) -> None:
-        """Wait until every contact point was told of the state."""
+    def told(state: str, seen: Seen, expected: set[str]) -> None:
+        """Wait until these contact points were told of the state."""
         end, done = clock.now() + place.patience(), set[str]()
         while True:
             for name, fault in seen.told.items():
                 if name not in done and not fault:
                     done.add(name)
-                    step("delivered", f"{name}, {words}")
+                    step("delivered", f"{name}, {state}")
             if expected <= done:
                 return
             if clock.now() >= end:
@@ -132,11 +132,11 @@ def follow(
             step("pending", f"for {rule['for']}")
             seen = until(("firing",), hold + WITHIN + timedelta(seconds=2 * place.seconds), "did not fire")
         step("firing")
-        told("firing", seen, "firing")
+        told("firing", seen, expected)
     step("removed", "every row of the test")
     seen = until(("normal", "no data"), WITHIN + place.patience(), "is not resolved")
     step("resolved")
-    told("resolved", seen, "resolved")
+    told("resolved", seen, place.expects("resolved") & expected)
 
 
 @contextlib.contextmanager

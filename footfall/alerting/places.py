@@ -38,21 +38,23 @@ class Here:
         self._dispatcher = Dispatcher(self._policies, points)
         self._told: dict[str, dict[str, str]] = {"firing": {}, "resolved": {}}
 
-    def expects(self) -> set[str]:
-        wanted = {route.receiver for route in self._routes}
-        if not wanted & self._names:
+    def expects(self, status: str) -> set[str]:
+        leading = [route for route in self._routes if route.receiver in self._names]
+        if not leading:
+            wanted = sorted({route.receiver for route in self._routes})
             raise FootfallError(
-                f"{', '.join(sorted(wanted)) or 'no contact point'} would be told, and has no address here: set"
+                f"{', '.join(wanted) or 'no contact point'} would be told, and has no address here: set"
                 f" ALERT_WEBHOOK_URL, or ALERT_EMAIL and {delivery.SMTP_HOST}, in the environment"
             )
-        muted = [
-            self._policies.muted_by(route, self._clock.now()) for route in self._routes if route.receiver in self._names
-        ]
-        if muted and all(muted):
+        if status == "resolved":
+            return {route.receiver for route in leading} & self._resolving
+        muted = {route.key: self._policies.muted_by(route, self._clock.now()) for route in leading}
+        if all(muted.values()):
             raise FootfallError(
-                f"the quiet hours {muted[0]} keep it back now: --contact-point NAME tells one all the same"
+                f"the quiet hours {next(iter(muted.values()))} keep it back now: --contact-point NAME tells one all the"
+                " same"
             )
-        return wanted & self._names
+        return {route.receiver for route in leading if not muted[route.key]}
 
     def patience(self) -> timedelta:
         return max((max(one.group_wait, one.group_interval) for one in self._routes), default=ZERO) + timedelta(
@@ -71,11 +73,7 @@ class Here:
             self._told[told.status][told.receiver] = told.fault
         states = {one["state"] for one in ours}
         state = next((one for one in ("firing", "pending") if one in states), "normal")
-        if state != "normal":
-            return Seen(state, self._told["firing"])
-        # Who does not want to hear of it needs not be told.
-        silent = dict.fromkeys(self._names - self._resolving, "") if self._told["firing"] else {}
-        return Seen(state, {**silent, **self._told["resolved"]})
+        return Seen(state, self._told["resolved" if state == "normal" else "firing"])
 
 
 class InGrafana:
@@ -98,7 +96,7 @@ class InGrafana:
         self._newest: dict[str, str] = {}
         self._before: dict[str, str] = {}
 
-    def expects(self) -> set[str]:
+    def expects(self, status: str) -> set[str]:
         known = {str(one["name"]) for one in self._server.contact_points()}
         if self._point and self._point not in known:
             raise FootfallError(
