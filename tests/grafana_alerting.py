@@ -72,7 +72,13 @@ class Alerting:
     def point(self, request: Request, uid: str | None) -> Answer:
         """Page alerting_provisioning: get (secure settings redacted), create and update (202, 400), delete (204)."""
         if request.method == "GET":
-            shown = copy.deepcopy(list(self.points.values()))
+            default = {
+                "uid": "",
+                "name": "grafana-default-email",
+                "type": "email",
+                "settings": {"addresses": "<a@b.c>"},
+            }
+            shown = copy.deepcopy([default, *self.points.values()])
             for point in shown:
                 hidden = SECURE[point["type"]] & set(point["settings"])
                 point["settings"] |= dict.fromkeys(hidden, "[REDACTED]")

@@ -165,6 +165,20 @@ def test_edits_in_grafana_are_shown_and_brought_back_and_nothing_else_of_the_fil
     assert footfall.run(grafana, "diff", ALERT_SLACK_URL="").lines == ["no difference"]
 
 
+def test_a_route_that_somebody_led_to_grafanas_own_contact_point_is_brought_back_and_stays(
+    stand_in: Client, footfall: Commands, folder: Path
+) -> None:
+    footfall.run(stand_in, "push")
+    tree = stand_in.tree()
+    branch(tree)["routes"][1]["receiver"] = "grafana-default-email"
+    stand_in.put_tree(tree)
+    footfall.run(stand_in, "pull")
+    receivers = [route["receiver"] for route in json.loads((folder / "policies" / f"{OWN}.json").read_text())["routes"]]
+    assert receivers == [SLACK, "grafana-default-email", EMAIL]
+    assert f"unchanged notification policy {OWN}" in footfall.run(stand_in, "push").lines
+    assert footfall.run(stand_in, "diff").lines == ["no difference"]
+
+
 @pytest.mark.parametrize(("provenance", "who"), [("file", "provisioning files"), ("api", "Terraform")])
 def test_a_tree_that_another_program_manages_is_left_to_it(
     stand_in: Client, footfall: Commands, provenance: str, who: str

@@ -56,7 +56,7 @@ def push(server: Server, settings: Settings, things: list[Thing], dry_run: bool,
     state, why = source.push(server, settings, dry_run, resend)
     yield Outcome(state, f"data source {source.UID}", why)
     there = _there(server)
-    receivers = _receivers(there, things)
+    receivers = _receivers(server, things)
     for thing in things:
         if thing.kind == POLICY:
             yield _push_policy(server, thing, receivers, dry_run)
@@ -67,7 +67,7 @@ def push(server: Server, settings: Settings, things: list[Thing], dry_run: bool,
 def compare(server: Server, things: list[Thing], names: tuple[str, ...]) -> list[Pair]:
     """Each thing of the files with that of Grafana, then what is only in Grafana's folder. Raises UnknownName."""
     there, pairs = _there(server), []
-    receivers = _receivers(there, things)
+    receivers = _receivers(server, things)
     for thing in things:
         if thing.kind == POLICY:
             pairs.append(_policy_pair(server.policy_tree(), thing, receivers))
@@ -154,11 +154,11 @@ def _policy_pair(tree: Json, thing: Thing, receivers: set[str]) -> Pair:
     return Pair(POLICY, thing.uid, file, grafana)
 
 
-def _receivers(there: dict[tuple[str, str], Json], things: list[Thing]) -> set[str]:
-    """Names of the contact points that Grafana has, or gets from these files."""
+def _receivers(server: Server, things: list[Thing]) -> set[str]:
+    """Names of the contact points that Grafana has, its own without a uid too, or gets from these files."""
     points = [thing.content for thing in things if thing.kind == CONTACT_POINT]
     pushed = {point["name"] for point in points if not placeholders.missing(point)}
-    return pushed | {point["name"] for key, point in there.items() if key[0] == CONTACT_POINT}
+    return pushed | {point["name"] for point in server.contact_points()}
 
 
 def _there(server: Server) -> dict[tuple[str, str], Json]:
