@@ -138,6 +138,10 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
                 "DELETE FROM visitors_per_day USING retention WHERE table_name = 'sessions' AND day < %s - keep",
                 [today],
             ).rowcount
+            anomalies = connection.execute(
+                "DELETE FROM anomalies USING retention WHERE table_name = 'anomalies' AND ended < %s - keep",
+                [now or datetime.now(UTC)],
+            ).rowcount
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             raise DatabaseError("a long transaction keeps a table in use: run `footfall maintain` later") from None
         except (errors.UndefinedFunction, errors.UndefinedTable):
@@ -148,13 +152,18 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
         sentences.append(
             f"deleted the visitors of {days} {'day' if days == 1 else 'days'} past the retention of sessions"
         )
+    if anomalies:
+        sentences.append(f"deleted {anomalies} {'row' if anomalies == 1 else 'rows'} of anomalies")
     return sentences
 
 
 def add_up(settings: Settings) -> None:
-    """Count anew the hours of which something was written since the last call. Raises DatabaseError."""
+    """Count anew the hours, and judge the minutes, of which something was written since the last call.
+
+    Raises DatabaseError.
+    """
     with connect(owner(settings)) as connection:
-        for function in ("refresh_traffic", "refresh_pages"):
+        for function in ("refresh_traffic", "refresh_pages", "refresh_anomalies"):
             connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))
 
 

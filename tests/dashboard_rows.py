@@ -47,6 +47,8 @@ STATEMENTS = (
     " FROM numbers WHERE n %% 100 = 0",
     "INSERT INTO rejected_events SELECT t, 0, n, CASE n %% 200 WHEN 0 THEN 'shop' END, 'type is missing', '{}'"
     " FROM numbers WHERE n %% 100 = 0",
+    "INSERT INTO anomalies SELECT 'shop', 'page views', t, t + INTERVAL '5 minutes', 'fewer', 5, 0, 100, 9, t, 0"
+    " FROM numbers WHERE n %% 600 = 0",
     "SELECT refresh_traffic(), refresh_pages()",
 )
 
