@@ -33,6 +33,8 @@ ROLE_SETTINGS = {
     READER: {"search_path": "public", "statement_timeout": "30s", "default_transaction_read_only": "on"},
     COLLECTOR: {"search_path": "public", "statement_timeout": "5s"},
 }
+# Tables without partitions that lose rows by age, and the column that has it. All others go by whole months.
+KEPT_BY_ROW = {"anomalies": "ended", "user_traits": "event_time"}
 ADMIN_USER = "postgres"
 CONNECT_SECONDS = 5
 
@@ -138,10 +140,15 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
                 "DELETE FROM visitors_per_day USING retention WHERE table_name = 'sessions' AND day < %s - keep",
                 [today],
             ).rowcount
-            anomalies = connection.execute(
-                "DELETE FROM anomalies USING retention WHERE table_name = 'anomalies' AND ended < %s - keep",
-                [now or datetime.now(UTC)],
-            ).rowcount
+            deleted = {
+                table: connection.execute(
+                    sql.SQL("DELETE FROM {} USING retention WHERE table_name = {} AND {} < %s - keep").format(
+                        sql.Identifier(table), table, sql.Identifier(column)
+                    ),
+                    [now or datetime.now(UTC)],
+                ).rowcount
+                for table, column in KEPT_BY_ROW.items()
+            }
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             raise DatabaseError("a long transaction keeps a table in use: run `footfall maintain` later") from None
         except (errors.UndefinedFunction, errors.UndefinedTable):
@@ -152,8 +159,9 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
         sentences.append(
             f"deleted the visitors of {days} {'day' if days == 1 else 'days'} past the retention of sessions"
         )
-    if anomalies:
-        sentences.append(f"deleted {anomalies} {'row' if anomalies == 1 else 'rows'} of anomalies")
+    sentences += [
+        f"deleted {count} {'row' if count == 1 else 'rows'} of {table}" for table, count in deleted.items() if count
+    ]
     return sentences
 
 

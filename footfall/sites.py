@@ -16,7 +16,7 @@ from psycopg import errors, sql
 
 from footfall import database
 from footfall.collector.consent import Consent
-from footfall.collector.denied_fields import plain
+from footfall.collector.denied_fields import DENIED, IDENTIFYING, is_denied, plain
 from footfall.errors import FootfallError
 from jobs.sql_script import close_match
 
@@ -27,6 +27,7 @@ KEY_BYTES = 24
 PSEUDONYM_KEY_BYTES = 32
 LONGEST_OVERLAP = timedelta(days=3650)
 MOST_REQUESTS = 2**31 - 1
+FEWEST_PEOPLE = 2
 
 
 class Unfit(FootfallError):
@@ -37,7 +38,7 @@ class Unfit(FootfallError):
 class Options:
     """What a site is to have; None leaves a value as it is, for a new site as the table has it by default.
 
-    requests_per_second is of each write key, 0 for any number.
+    requests_per_second is of each write key, 0 for any number. trait_floor is in people.
     """
 
     origins: Iterable[str] | None = None
@@ -46,6 +47,8 @@ class Options:
     default_consent: Consent | None = None
     denied_fields: Iterable[str] | None = None
     requests_per_second: int | None = None
+    traits: Iterable[str] | None = None
+    trait_floor: int | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class ListedSite:
     default_consent: str
     denied_fields: list[str]
     requests_per_second: int
+    traits: list[str]
+    trait_floor: int
     created_at: datetime
     key_count: int
 
@@ -144,7 +149,7 @@ def list_sites(owner: str) -> list[ListedSite]:
     with _transaction(owner) as connection:
         rows = connection.execute(
             "SELECT s.site, s.origins, s.timezone, s.goals, s.default_consent, s.denied_fields, s.requests_per_second,"
-            " s.created_at, (SELECT count(*) FROM site_keys AS k WHERE k.site = s.site"
+            " s.traits, s.trait_floor, s.created_at, (SELECT count(*) FROM site_keys AS k WHERE k.site = s.site"
             " AND (k.expires_at IS NULL OR k.expires_at > now())) FROM sites AS s ORDER BY s.site"
         ).fetchall()
     return [ListedSite(*row) for row in rows]
@@ -223,6 +228,16 @@ def checked_field(text: str) -> str:
     return field
 
 
+def checked_trait(text: str) -> str:
+    """The name of a trait as identify calls have it. Raises Unfit, also for one that is kept of nobody or says who."""
+    trait = text.strip()
+    if not trait or len(trait) > 100 or not trait.isprintable():
+        raise Unfit(f"{text!r} is no name of a trait: write it as identify calls have it, such as plan")
+    if is_denied(trait, DENIED | IDENTIFYING):
+        raise Unfit(f"{text!r} says who somebody is: list traits that many people share, such as plan")
+    return trait
+
+
 def _checked(options: Options) -> dict[str, Any]:
     """The columns that these options give a value, in the form in which the table has it."""
     values: dict[str, Any] = {}
@@ -230,6 +245,7 @@ def _checked(options: Options) -> dict[str, Any]:
         ("origins", options.origins, checked_origin),
         ("goals", options.goals, checked_goal),
         ("denied_fields", options.denied_fields, checked_field),
+        ("traits", options.traits, checked_trait),
     ]
     for column, given, check in lists:
         if given is not None:
@@ -242,6 +258,10 @@ def _checked(options: Options) -> dict[str, Any]:
         if not 0 <= options.requests_per_second <= MOST_REQUESTS:
             raise Unfit(f"requests a second are 0, for any number, to {MOST_REQUESTS}")
         values["requests_per_second"] = options.requests_per_second
+    if options.trait_floor is not None:
+        if not FEWEST_PEOPLE <= options.trait_floor <= MOST_REQUESTS:
+            raise Unfit(f"a group of a trait is shown from {FEWEST_PEOPLE} people on, or from more")
+        values["trait_floor"] = options.trait_floor
     return values
 
 

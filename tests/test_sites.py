@@ -245,7 +245,9 @@ def test_postgres_knows_the_time_zones(untouched: Tables) -> None:
 
 
 @pytest.mark.parametrize("options", [Options(goals=[" "]), Options(goals=["a\nb"]), Options(denied_fields=["[]"]),
-    Options(denied_fields=["имя"]), Options(requests_per_second=-1), Options(requests_per_second=2**31)])  # fmt: skip
+    Options(denied_fields=["имя"]), Options(requests_per_second=-1), Options(requests_per_second=2**31),
+    Options(traits=[""]), Options(traits=["x" * 101]), Options(traits=["a\0"]), Options(traits=["Email"]),
+    Options(traits=["plan", "firstName"]), Options(trait_floor=1)])  # fmt: skip
 def test_an_option_that_no_site_can_have_makes_no_site(untouched: Tables, options: Options) -> None:
     with pytest.raises(Unfit):
         sites.add(untouched.owner, "shop", options)
@@ -257,6 +259,7 @@ def test_an_option_that_no_site_can_have_makes_no_site(untouched: Tables, option
     [
         ("site", "'My Shop'"), ("origins", "'{NULL}'"), ("goals", "'{NULL}'"), ("denied_fields", "'{NULL}'"),
         ("default_consent", "'maybe'"), ("requests_per_second", "-1"), ("pseudonym_key", "'short'"),
+        ("traits", "'{NULL}'"), ("trait_floor", "1"),
     ],
 )  # fmt: skip
 def test_postgres_refuses_a_row_that_no_collector_could_read(untouched: Tables, columns: str, values: str) -> None:
@@ -268,7 +271,10 @@ def test_postgres_refuses_a_row_that_no_collector_could_read(untouched: Tables, 
 def test_no_role_can_do_more_with_sites_than_it_needs(tables: Tables) -> None:
     key = sites.add(tables.owner, "shop", Options(origins=[ORIGIN]))
     tables.run(tables.collector, "INSERT INTO visitor_salts VALUES ('2026-11-25', %s)", bytes(32))
-    listed = "site, origins, timezone, goals, default_consent, denied_fields, requests_per_second, created_at"
+    listed = (
+        "site, origins, timezone, goals, default_consent, denied_fields, requests_per_second, traits, trait_floor,"
+        " created_at"
+    )
     assert tables.run(tables.reader, f"SELECT {listed} FROM sites")[0][0] == "shop"
     assert known(tables).keys() == {key}
     writes = [
@@ -446,6 +452,9 @@ def test_the_command_line_takes_a_site_from_its_first_key_to_its_end(
     assert "consent    none, where an event says nothing of it" in footfall("set", "shop", "--consent", "none")
     assert "goals" not in footfall("set", "shop", "--goal", "")
     assert known(tables)[key].goals == ()
+    given = ("--trait", "plan", "--trait", "age group", "--trait-floor", "20")
+    assert "  traits     plan, age group, from 20 people on\n" in footfall("set", "shop", *given)
+    assert "traits" not in footfall("set", "shop", "--trait", "")
     assert footfall("list").splitlines()[1].split() == ["shop", ORIGIN, "Europe/Berlin", "none", "-", "1"]
 
     rotated = footfall("rotate", "shop")
@@ -493,6 +502,8 @@ def test_what_can_not_be_done_is_one_line_and_exit_code_1(environment: dict[str,
         (["add", "shop", "--timezone", "Berlin"], "is no time zone"),
         (["add", "shop", "--consent", "some"], "is not one of"),
         (["add", "shop", "--requests-per-second", "-1"], "is not in the range"),
+        (["add", "shop", "--trait", "phone"], "says who somebody is"),
+        (["set", "shop", "--trait-floor", "1"], "is not in the range"),
         (["add"], "Missing argument 'NAME'"),
         (["set", "shop"], "nothing to change"),
         (["rotate", "shop", "--overlap", "1"], "write 90s, 30m, 24h or 7d"),

@@ -346,6 +346,7 @@ def test_a_terminal_shows_the_rows_side_by_side_and_what_differs_in_colour(tmp_p
                 "late_events",
                 "page_views_per_minute",
                 "sessions",
+                "user_traits",
                 "visit_events",
             ],
         ),

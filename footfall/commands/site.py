@@ -56,6 +56,14 @@ def options_of_a_site(command: Command) -> Command:
                 "--requests-per-second", type=click.IntRange(0), metavar="N",
                 help="For each write key; 0 for any number.",
             ),
+            click.option(
+                "--trait", "traits", multiple=True, metavar="NAME",
+                help="A trait of identify calls by which people may be counted, such as plan. May be repeated.",
+            ),
+            click.option(
+                "--trait-floor", type=click.IntRange(sites.FEWEST_PEOPLE), metavar="N",
+                help="People that a group by a trait must have to be shown.",
+            ),
         )
     ):  # fmt: skip
         command = option(command)
@@ -78,7 +86,8 @@ def site() -> None:
 def add(name: str, as_json: bool, **given: Any) -> None:
     """Add a site, and print its write key and what to paste into its pages.
 
-    What is not given: no page may send (servers may), days in UTC, full consent, 1000 requests a second with each key.
+    What is not given: no page may send (servers may), days in UTC, full consent, 1000 requests a second with each key,
+    no traits, and groups of 10 people where there are any.
     """
     settings = load_settings()
     with _usage():
@@ -175,7 +184,7 @@ def remove(name: str, yes: bool) -> None:
 
 def _options(
     origins: Sequence[str], timezone: str | None, goals: Sequence[str], consent: str | None,
-    denied_fields: Sequence[str], requests_per_second: int | None,
+    denied_fields: Sequence[str], requests_per_second: int | None, traits: Sequence[str], trait_floor: int | None,
 ) -> sites.Options:  # fmt: skip
     def given(values: Sequence[str]) -> Sequence[str] | None:
         return () if values == ("",) else values or None
@@ -187,6 +196,8 @@ def _options(
         default_consent=Consent(consent) if consent else None,
         denied_fields=given(denied_fields),
         requests_per_second=requests_per_second,
+        traits=given(traits),
+        trait_floor=trait_floor,
     )
 
 
@@ -208,6 +219,7 @@ def _print_site(listed: sites.ListedSite) -> None:
         "consent": f"{listed.default_consent}, where an event says nothing of it",
         "denied": _several(listed.denied_fields),
         "requests": rate,
+        "traits": f"{_several(listed.traits)}, from {listed.trait_floor} people on" if listed.traits else "-",
     }
     for label, line in lines.items():
         if line != "-" or label == "pages of":

@@ -35,6 +35,7 @@ CREATE TABLE raw_events (
     revenue DECIMAL(18, 4), currency STRING,
     query STRING, label STRING
   > COMMENT 'of a page call, where server libraries put what browsers put into context.page; of a track call, what it tells; non_interaction: no act of the visitor, such as an element that came into view',
+  `traits` MAP<STRING, STRING> COMMENT 'of an identify call: what it tells of the user, each value as text',
   kafka_time TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL COMMENT 'when the broker appended the record',
   kafka_partition INT NOT NULL METADATA FROM 'partition' VIRTUAL COMMENT 'partition of the record',
   kafka_offset BIGINT NOT NULL METADATA FROM 'offset' VIRTUAL COMMENT 'place of the record in its partition',

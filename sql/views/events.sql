@@ -35,6 +35,7 @@ SELECT
   revenue,
   currency,
   search_term,
+  traits,
   library
 FROM (
   SELECT

@@ -66,6 +66,7 @@ SELECT
       THEN URL_DECODE(REGEXP_EXTRACT(COALESCE(context.page.url, properties.url),
         '^[^?#]*\?(?:[^#]*&)?(?:q|query|s|search|keyword)=([^&#]+)', 1))
     END), U&'\0000', ''), 500) AS search_term,
+  traits,
   LEFT(REPLACE(context.library.name, U&'\0000', ''), 100) AS library,
   kafka_partition,
   kafka_offset
