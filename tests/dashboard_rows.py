@@ -40,8 +40,9 @@ STATEMENTS = (
     " FROM numbers GROUP BY 2",
     "INSERT INTO web_vitals SELECT 'shop', t, 'w' || n, page, device, 1000 + n %% 1000, 50 + n %% 50, 0.05"
     " FROM numbers",
-    "INSERT INTO arrivals_per_minute SELECT 'shop', date_trunc('minute', t), 'footfall.js', outcome, count(*)"
-    " FROM numbers, unnest(ARRAY['on time', 'late', 'duplicate', 'heartbeat']) AS outcome GROUP BY 2, 4",
+    "INSERT INTO arrivals_per_minute SELECT 'shop', date_trunc('minute', t), 'footfall.js', outcome, count(*), 1,"
+    " 600000 FROM numbers, unnest(ARRAY['on time', 'late', 'duplicate', 'heartbeat']) AS outcome GROUP BY 2, 4",
+    "INSERT INTO last_records VALUES (0, 'event', 9, now()), (0, 'heartbeat', 8, now()), (2, 'heartbeat', 5, now())",
     "INSERT INTO late_events (received_at, kafka_partition, kafka_offset, site, message_id, event_time, lateness_ms,"
     " event_type, visitor_id) SELECT t, 0, n, 'shop', 'l' || n, t - INTERVAL '2 minutes', 120000, 'page', 'v'"
     " FROM numbers WHERE n %% 100 = 0",

@@ -24,7 +24,7 @@ TABLES = (
     "visit_events", "engagement_per_minute", "elements_per_minute", "web_vitals",
     "custom_events_per_minute",
 )  # fmt: skip
-WHOLE = ("user_traits",)  # not parted by months
+WHOLE = ("user_traits", "last_records")  # not parted by months
 FLINK_TYPES = {
     "STRING": "text", "TIMESTAMP(3)": "timestamp with time zone", "BIGINT": "bigint", "INT": "integer",
     "BOOLEAN": "boolean", "DECIMAL(18, 4)": "numeric(18,4)", "DECIMAL(38, 4)": "numeric(38,4)",

@@ -109,6 +109,25 @@ def test_shares_are_of_what_a_library_sent_heartbeats_left_out(tables: Tables) -
     ]
 
 
+def test_a_partition_gets_events_heartbeats_alone_or_nothing(tables: Tables) -> None:
+    now = datetime.now(UTC)
+    for partition, kind, minutes in (
+        (0, "event", 1), (0, "heartbeat", 30), (1, "event", 6), (1, "heartbeat", 0),
+        (2, "heartbeat", 4), (4, "event", 9),
+    ):  # fmt: skip
+        tables.run(
+            tables.writer, "INSERT INTO last_records VALUES (%s, %s, 7, %s)",
+            partition, kind, now - timedelta(minutes=minutes),
+        )  # fmt: skip
+    assert tables.run(tables.reader, "SELECT * FROM kafka_partitions ORDER BY 1") == [
+        (0, now - timedelta(minutes=1), now - timedelta(minutes=30), "events"),
+        (1, now - timedelta(minutes=6), now, "heartbeats alone"),
+        (2, None, now - timedelta(minutes=4), "heartbeats alone"),
+        (3, None, None, "nothing"),
+        (4, now - timedelta(minutes=9), None, "nothing"),
+    ]
+
+
 def test_active_now_is_of_the_last_minutes_and_never_of_the_future(tables: Tables) -> None:
     now = datetime.now(UTC)
     for visitor, seconds in (

@@ -177,7 +177,7 @@ def test_a_real_job_is_planned_and_shown() -> None:
     ]
     assert in_words(found.plan.sinks()[0], found.plan) == "write sessions: 35 columns"
     assert [in_words(one, found.plan) for one in found.plan.operators if one.kind == "table-source-scan"] == [
-        "read raw_events: 15 columns"
+        "read raw_events: 16 columns"
     ]
 
 

@@ -338,6 +338,7 @@ def test_a_terminal_shows_the_rows_side_by_side_and_what_differs_in_colour(tmp_p
         ("tests/sql/late_events.yml", ["late_events"]),
         ("sql/jobs/sessions.sql", ["sessions"]),
         ("sql/views/arrivals.sql", ["arrivals_per_minute"]),
+        ("sql/views/topic_records.sql", ["arrivals_per_minute"]),
         (
             "sql/views/received_events.sql",
             [

@@ -5,6 +5,8 @@ CREATE TABLE arrivals_per_minute (
   library STRING NOT NULL COMMENT 'name of the sending library; empty where they name none',
   outcome STRING NOT NULL COMMENT 'on time, late, duplicate, without needed fields or heartbeat',
   event_count BIGINT NOT NULL COMMENT 'events with this outcome',
+  wrong_clock_count BIGINT NOT NULL COMMENT 'those whose sender''s clock was five minutes and more off, so that their time was corrected',
+  clock_error_ms BIGINT NOT NULL COMMENT 'sum of what the times of these were corrected by in ms, whichever way',
   PRIMARY KEY (site, window_start, library, outcome) NOT ENFORCED
 ) WITH (
   'connector' = 'jdbc',

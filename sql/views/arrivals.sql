@@ -1,9 +1,12 @@
 -- arrivals: one row per event as it arrived, with its outcome; on the arrival clock.
+-- clock_error_ms is what the sender's clock was off by, whichever way, where that was five minutes and more: as much as
+-- the collector corrects (footfall/collector/stamps.py). NULL for a clock that is right, or of which nothing is known.
 CREATE VIEW arrivals AS
 SELECT
   site,
   library,
   received_at,
+  CASE WHEN correction_ms >= 300000 THEN correction_ms END AS clock_error_ms,
   CASE
     WHEN is_heartbeat THEN 'heartbeat'
     WHEN NOT is_complete THEN 'without needed fields'
@@ -16,15 +19,5 @@ FROM (
     *,
     -- Counted among the on-time copies alone, as in the view events.
     ROW_NUMBER() OVER (PARTITION BY site, message_id, is_complete AND is_on_time ORDER BY PROCTIME()) AS copy_number
-  FROM (
-    SELECT
-      CASE WHEN is_complete THEN site ELSE LEFT(REPLACE(COALESCE(site, ''), U&'\0000', ''), 100) END AS site,
-      LEFT(REPLACE(COALESCE(context.library.name, ''), U&'\0000', ''), 100) AS library,
-      `messageId` AS message_id,
-      received_at,
-      is_complete,
-      COALESCE(`type`, '') = 'heartbeat' AS is_heartbeat,
-      event_time >= received_at - INTERVAL '60' SECOND AS is_on_time
-    FROM raw_arrivals
-  )
+  FROM topic_records
 );

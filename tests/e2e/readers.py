@@ -115,7 +115,7 @@ def arrivals(records: Iterable[Record]) -> list[Row]:
             outcome = "duplicate" if message_id in seen else "on time"
             seen.add(message_id)
         counts[minute(received), outcome] += 1
-    return [(SITE, start, LIBRARY, outcome, number) for (start, outcome), number in counts.items()]
+    return [(SITE, start, LIBRARY, outcome, number, 0, 0) for (start, outcome), number in counts.items()]
 
 
 def _session(visits: list[Request]) -> Row:

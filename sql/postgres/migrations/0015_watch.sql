@@ -1,5 +1,6 @@
--- Anomalies as rows, which alerts and annotations read. The rule stays that of 0011_anomalies.sql; `refresh_anomalies`
--- judges each minute once, and once more when a minute from which it follows was written again.
+-- What watches over the data. Anomalies as rows, which alerts and annotations read: the rule stays that of
+-- 0011_anomalies.sql; `refresh_anomalies` judges each minute once, and once more when a minute from which it follows was
+-- written again. Wrong clocks by library, and partitions of the topic without data.
 
 -- migrate:up
 
@@ -224,11 +225,51 @@ $$;
 COMMENT ON FUNCTION refresh_anomalies IS
   'judge the minutes of each site that are new or follow from changed ones, a week a call at most; returns how many';
 
-GRANT SELECT ON anomalies, judged_sites TO footfall_reader;
+ALTER TABLE arrivals_per_minute
+  ADD COLUMN wrong_clock_count bigint NOT NULL DEFAULT 0,
+  ADD COLUMN clock_error_ms bigint NOT NULL DEFAULT 0;
+COMMENT ON COLUMN arrivals_per_minute.wrong_clock_count IS
+  'those whose sender''s clock was five minutes and more off, so that their time was corrected';
+COMMENT ON COLUMN arrivals_per_minute.clock_error_ms IS
+  'sum of what the times of these were corrected by in ms, whichever way';
+
+CREATE TABLE last_records (
+  kafka_partition integer NOT NULL,
+  kind text NOT NULL,
+  kafka_offset bigint NOT NULL,
+  kafka_time timestamptz NOT NULL,
+  PRIMARY KEY (kafka_partition, kind)
+);
+COMMENT ON TABLE last_records IS 'one row per Kafka partition and kind of record, the last that it got.';
+COMMENT ON COLUMN last_records.kafka_partition IS 'partition of the topic';
+COMMENT ON COLUMN last_records.kind IS 'event or heartbeat';
+COMMENT ON COLUMN last_records.kafka_offset IS 'place of the record in its partition';
+COMMENT ON COLUMN last_records.kafka_time IS 'when the broker appended it, UTC';
+
+CREATE VIEW kafka_partitions AS
+SELECT
+  p.kafka_partition, e.kafka_time AS last_event, h.kafka_time AS last_heartbeat,
+  CASE
+    WHEN e.kafka_time > now() - INTERVAL '5 minutes' THEN 'events'
+    WHEN h.kafka_time > now() - INTERVAL '5 minutes' THEN 'heartbeats alone'
+    ELSE 'nothing'
+  END AS gets
+-- One that never got anything is between others that did: partitions have numbers from 0.
+FROM (SELECT generate_series(0, max(kafka_partition)) AS kafka_partition FROM last_records) AS p
+LEFT JOIN last_records AS e ON e.kafka_partition = p.kafka_partition AND e.kind = 'event'
+LEFT JOIN last_records AS h ON h.kafka_partition = p.kafka_partition AND h.kind = 'heartbeat';
+COMMENT ON VIEW kafka_partitions IS
+  'one row per partition of the topic: when it got its last event and heartbeat, and what it got in the last five minutes';
+
+GRANT SELECT, INSERT, UPDATE ON last_records TO footfall_writer;
+GRANT SELECT ON anomalies, judged_sites, last_records, kafka_partitions TO footfall_reader;
 GRANT EXECUTE ON FUNCTION unusual_minutes TO footfall_reader;
 
 -- migrate:down
 
+DROP VIEW kafka_partitions;
+DROP TABLE last_records;
+ALTER TABLE arrivals_per_minute DROP COLUMN clock_error_ms, DROP COLUMN wrong_clock_count;
 DROP TRIGGER note_minute ON page_views_per_minute;
 DROP FUNCTION refresh_anomalies, note_minute;
 DELETE FROM retention WHERE table_name = 'anomalies';
