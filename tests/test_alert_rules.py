@@ -65,7 +65,7 @@ def weeks(postgres: Postgres) -> Iterator[Tables]:
 
 
 def judge(connection: psycopg.Connection) -> None:
-    """What `footfall maintain` does about anomalies, a week of minutes a call."""
+    """What `footfall maintain` does about anomalies, four weeks of minutes a call."""
     while connection.execute("SELECT refresh_anomalies()").fetchone() != (0,):
         pass
 

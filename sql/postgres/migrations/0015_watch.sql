@@ -179,8 +179,8 @@ BEGIN
     -- The run that this goes through is told anew from its start; the one that it follows goes on.
     SELECT coalesce(min(started), begins) INTO begins FROM anomalies
     WHERE site = here.site AND started < begins AND coalesce(ended, here.judged_until) > begins;
-    -- A week a call at most: whoever loads years of history waits for no call that lasts for minutes.
-    ends := greatest(begins, least(ends, begins + INTERVAL '7 days'));
+    -- Four weeks a call at most, some seconds: after years of history were loaded, traffic and pages go on in between.
+    ends := greatest(begins, least(ends, begins + INTERVAL '28 days'));
     DELETE FROM anomalies WHERE site = here.site AND started >= begins;
 
     WITH odd AS (
@@ -223,7 +223,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION refresh_anomalies IS
-  'judge the minutes of each site that are new or follow from changed ones, a week a call at most; returns how many';
+  'judge the minutes of each site that are new or follow from changed ones, four weeks a call at most; returns how many';
 
 ALTER TABLE arrivals_per_minute
   ADD COLUMN wrong_clock_count bigint NOT NULL DEFAULT 0,
