@@ -82,6 +82,8 @@ def injected(condition: Condition, owner: str, writer: str, before: Callable[[],
                 with database.connect(owner if role == "owner" else writer) as own, own.transaction():
                     for statement in _statements(text):
                         rows += own.execute(statement.encode(), {"site": SITE}).rowcount
+            while connection.execute("SELECT refresh_anomalies()").fetchone() != (0,):
+                pass  # rules about traffic read what upkeep makes of the rows: four weeks of minutes a call
             yield rows
         finally:
             with database.connect(owner) as fresh:  # the other was idle for long
@@ -106,5 +108,5 @@ def _remove(connection: psycopg.Connection) -> None:
             statement = sql.SQL("DELETE FROM {} WHERE site = %s").format(sql.SQL(table))
             found += connection.execute(statement, [SITE]).rowcount
         if turn == 0 and found:
-            for function in ("refresh_traffic", "refresh_pages"):
+            for function in ("refresh_traffic", "refresh_pages", "refresh_anomalies"):
                 connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))

@@ -17,7 +17,7 @@ from footfall.events import Record
 from .day_words import AGENTS, PAID, REFERRERS
 from .helpers import Row, minute, moment
 
-GAP_MS, ON_TIME_MS = 30 * 60_000, 60_000
+GAP_MS, ON_TIME_MS, CLOCK_MS = 30 * 60_000, 60_000, 300_000  # what ends a visit, is late, is a wrong clock
 EARNS_NOTHING = ("Checkout Started", "Order Updated", "Order Cancelled")
 
 
@@ -90,7 +90,7 @@ def tables(records: Iterable[Record]) -> dict[str, list[Row]]:
     """The rows of each table that the jobs fill, of a log as it lies in Kafka."""
     log = sorted(records, key=lambda record: (record.partition, record.offset))
     rejected: list[Row] = []
-    arrivals: dict[Row, int] = defaultdict(int)
+    arrivals: dict[Row, list[int]] = defaultdict(list)
     late: list[Event] = []
     events: list[Event] = []
     seen: set[tuple[str, str]] = set()
@@ -122,10 +122,15 @@ def tables(records: Iterable[Record]) -> dict[str, list[Row]]:
             outcome = "on time"
             seen.add((event.site, event.messageId))
             events.append(event)
-        arrivals[raw.get("site", ""), minute(received), library, outcome] += 1
+        original = unix_ms(raw.get("originalTimestamp"))
+        clock_error = 0 if time is None or original is None else abs(time - original)
+        arrivals[raw.get("site", ""), minute(received), library, outcome].append(clock_error)
     return {
         "rejected_events": rejected,
-        "arrivals_per_minute": [(*key, count) for key, count in arrivals.items()],
+        "arrivals_per_minute": [
+            (*key, len(errors), len(wrong := [one for one in errors if one >= CLOCK_MS]), sum(wrong))
+            for key, errors in arrivals.items()
+        ],
         "late_events": [_late(event) for event in late],
         "visit_events": [_visit_event(event) for event in events],
         "page_views_per_minute": _counted((e for e in events if e.is_view), lambda e: (e.path,)),
