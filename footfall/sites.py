@@ -26,7 +26,7 @@ DEFAULT_PORTS = {("http", 80), ("https", 443)}
 KEY_BYTES = 24
 PSEUDONYM_KEY_BYTES = 32
 LONGEST_OVERLAP = timedelta(days=3650)
-MOST_REQUESTS = 2**31 - 1
+LARGEST_NUMBER = 2**31 - 1
 FEWEST_PEOPLE = 2
 
 
@@ -255,11 +255,11 @@ def _checked(options: Options) -> dict[str, Any]:
     if options.default_consent is not None:
         values["default_consent"] = str(options.default_consent)
     if options.requests_per_second is not None:
-        if not 0 <= options.requests_per_second <= MOST_REQUESTS:
-            raise Unfit(f"requests a second are 0, for any number, to {MOST_REQUESTS}")
+        if not 0 <= options.requests_per_second <= LARGEST_NUMBER:
+            raise Unfit(f"requests a second are 0, for any number, to {LARGEST_NUMBER}")
         values["requests_per_second"] = options.requests_per_second
     if options.trait_floor is not None:
-        if not FEWEST_PEOPLE <= options.trait_floor <= MOST_REQUESTS:
+        if not FEWEST_PEOPLE <= options.trait_floor <= LARGEST_NUMBER:
             raise Unfit(f"a group of a trait is shown from {FEWEST_PEOPLE} people on, or from more")
         values["trait_floor"] = options.trait_floor
     return values
