@@ -40,7 +40,7 @@ class ReplayTables:
                 real, copy, old = (self._name(table, kind) for kind in ("real", "copy", "old"))
                 connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(real))
                 connection.execute(sql.SQL("CREATE TABLE {} (LIKE {})").format(old, real))
-                covered = _covered(connection, table, since)
+                covered = self._covered(connection, table, since)
                 taken = connection.execute(
                     sql.SQL(
                         "WITH taken AS (DELETE FROM {} WHERE {} RETURNING *) INSERT INTO {} SELECT * FROM taken"
@@ -58,28 +58,33 @@ class ReplayTables:
             for table in self.tables:
                 real, old = self._name(table, "real"), self._name(table, "old")
                 if connection.execute("SELECT to_regclass(%s)", [f"{self.schema}.{table}_old"]).fetchone() != (None,):
-                    covered = _covered(connection, table, since)
+                    covered = self._covered(connection, table, since)
                     connection.execute(sql.SQL("DELETE FROM {} WHERE {}").format(real, covered))
                     connection.execute(sql.SQL("INSERT INTO {} SELECT * FROM {}").format(real, old))
+
+    def _covered(self, connection: psycopg.Connection, table: str, since: datetime | None) -> sql.Composable:
+        """The condition that a row's events are still in the topic, by the first time in the table's key.
+
+        Without a time in it, a row is what the latest of its events made of it: those that were replayed are covered.
+        """
+        if since is None:
+            return sql.SQL("true")
+        key = connection.execute(
+            "SELECT a.attname, a.atttypid = 'timestamptz'::regtype FROM pg_index AS i"
+            " JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)"
+            " WHERE i.indrelid = %s::regclass AND i.indisprimary ORDER BY array_position(i.indkey::int2[], a.attnum)",
+            [f"public.{table}"],
+        ).fetchall()
+        for column, is_time in key:
+            if is_time:
+                return sql.SQL("{} >= {}").format(sql.Identifier(column), sql.Literal(since))
+        columns = sql.SQL(", ").join(sql.Identifier(column) for column, _ in key)
+        return sql.SQL("({}) IN (SELECT {} FROM {})").format(columns, columns, self._name(table, "copy"))
 
     def _name(self, table: str, kind: str) -> sql.Identifier:
         if kind == "real":
             return sql.Identifier("public", table)
         return sql.Identifier(self.schema, table if kind == "copy" else f"{table}_old")
-
-
-def _covered(connection: psycopg.Connection, table: str, since: datetime | None) -> sql.Composable:
-    """The condition that a row's events are still in the topic, by the first time in the table's key."""
-    found = connection.execute(
-        "SELECT a.attname FROM pg_index AS i"
-        " JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)"
-        " WHERE i.indrelid = %s::regclass AND i.indisprimary AND a.atttypid = 'timestamptz'::regtype"
-        " ORDER BY array_position(i.indkey::int2[], a.attnum) LIMIT 1",
-        [f"public.{table}"],
-    ).fetchone()
-    if since is None or found is None:
-        return sql.SQL("true")
-    return sql.SQL("{} >= {}").format(sql.Identifier(found[0]), sql.Literal(since))
 
 
 @contextmanager

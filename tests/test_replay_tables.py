@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Postgres, Tables
+from metric_rows import add_site
 
 from footfall import database, job_history, replay_tables
 from footfall.errors import FootfallError
@@ -68,6 +69,35 @@ def test_rows_of_events_that_the_topic_has_lost_stay(settings: Settings, tables:
         replayed(tables, ("2026-11-24 12:00Z", 5), ("2026-11-24 12:01Z", 6))
         beside.exchange(datetime(2026, 11, 24, 12, 1, tzinfo=UTC))
     assert views(tables) == [("12:00", 1), ("12:01", 6)]
+
+
+def test_of_a_table_without_a_time_in_its_key_what_was_not_replayed_stays(settings: Settings, tables: Tables) -> None:
+    def tell(schema: str, visitor: str, value: str) -> None:
+        with psycopg.connect(tables.writer, options=f"-c search_path={schema}") as connection:
+            connection.execute(
+                "INSERT INTO user_traits VALUES ('shop', %s, '', 'plan', %s, '2026-01-31 12:00Z', 'm')",
+                [visitor, value],
+            )
+
+    def told() -> list[tuple[object, ...]]:
+        return tables.run(tables.owner, "SELECT visitor_id, trait_value FROM user_traits ORDER BY 1")
+
+    add_site(tables)
+    tables.run(tables.owner, "UPDATE sites SET traits = '{plan}'")
+    for visitor in ("a", "b"):
+        tell("public", visitor, "free")
+    with replay_tables.beside(settings, "replay_x", ["user_traits"]) as beside:
+        for visitor in ("b", "c"):
+            tell("replay_x", visitor, "pro")
+        beside.exchange(datetime(2026, 11, 24, tzinfo=UTC))
+        assert told() == [("a", "free"), ("b", "pro"), ("c", "pro")]
+        beside.undo(datetime(2026, 11, 24, tzinfo=UTC))
+        assert told() == [("a", "free"), ("b", "free")]
+        beside.undo(datetime(2026, 11, 24, tzinfo=UTC))
+    with replay_tables.beside(settings, "replay_x", ["user_traits"]) as beside:
+        tell("replay_x", "b", "pro")
+        beside.exchange(None)
+    assert told() == [("b", "pro")]
 
 
 def test_undoing_an_exchange_that_failed_changes_nothing(settings: Settings, tables: Tables) -> None:
