@@ -35,6 +35,8 @@ ROLE_SETTINGS = {
 }
 # Tables without partitions that lose rows by age, and the column that has it. All others go by whole months.
 KEPT_BY_ROW = {"anomalies": "ended", "user_traits": "event_time"}
+# What counts anew the hours that notes name; each is a transaction of its own.
+ROLL_UPS = ("refresh_traffic", "refresh_pages")
 ADMIN_USER = "postgres"
 CONNECT_SECONDS = 5
 
@@ -165,13 +167,10 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
     return sentences
 
 
-def add_up(settings: Settings) -> None:
-    """Count anew the hours, and judge the minutes, of which something was written since the last call.
-
-    Raises DatabaseError.
-    """
-    with connect(owner(settings)) as connection:
-        for function in ("refresh_traffic", "refresh_pages", "refresh_anomalies"):
+def add_up(address: str) -> None:
+    """Count anew what was written since the last call, and judge its minutes, as the owner. Raises DatabaseError."""
+    with connect(address) as connection:
+        for function in ROLL_UPS:
             connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))
 
 

@@ -19,7 +19,7 @@ HOUR = 3600.0
 def maintain(settings: Settings) -> list[str]:
     """All of it, once; returns a sentence for each partition and savepoint made or removed. Raises FootfallError."""
     lines = database.maintain_tables(settings)
-    database.add_up(settings)
+    database.add_up(database.owner(settings))
     if flink.answers(settings):
         lines += submission.expire_savepoints(settings)
     return lines
@@ -40,7 +40,7 @@ def keep_up(settings: Settings, every: timedelta, say: Callable[[str], None]) ->
                     say(line)
                 due = time.monotonic() + HOUR
             else:
-                database.add_up(settings)
+                database.add_up(database.owner(settings))
             complaint = ""
         except FootfallError as error:
             if str(error) != complaint:  # once, not every few seconds

@@ -97,10 +97,14 @@ def _from_list(text: str) -> list[Option]:
     return found
 
 
-def _from_query(model: Json, values: Mapping[str, Value], postgres: Postgres, range_: TimeRange) -> list[Option]:
+def sql_of(model: Json) -> str:
+    """The SQL of a variable of type query, with its macros and variables."""
     query = model.get("query")
-    sql = query if isinstance(query, str) else str((query or {}).get("rawSql") or model.get("definition") or "")
-    frame = postgres.ask(expand_query(sql, values, range_, 60_000).sql)
+    return query if isinstance(query, str) else str((query or {}).get("rawSql") or model.get("definition") or "")
+
+
+def _from_query(model: Json, values: Mapping[str, Value], postgres: Postgres, range_: TimeRange) -> list[Option]:
+    frame = postgres.ask(expand_query(sql_of(model), values, range_, 60_000).sql)
     names = [column.name for column in frame.columns]
     text_at = names.index("__text") if "__text" in names else 0
     value_at = names.index("__value") if "__value" in names else text_at

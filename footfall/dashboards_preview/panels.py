@@ -42,14 +42,14 @@ class Boards:
         panel = find_panel(board, number)
         range_ = read_range(start, end, datetime.now(UTC))
         targets = [target for target in panel.get("targets") or [] if not target.get("hide")]
-        missing = {need for target in targets if (need := _needs(target, panel))}
+        missing = {need for target in targets if (need := needs(target, panel))}
         answer: Json = {"from": range_.start_ms, "to": range_.end_ms, "frames": [], "needs": sorted(missing)}
-        if missing and all(_needs(target, panel) for target in targets):
+        if missing and all(needs(target, panel) for target in targets):
             return answer
         _, values = self._resolved(board, given, range_)
-        interval = _interval_ms(panel, range_)
+        interval = interval_of(panel, range_)
         for target in targets:
-            if not _needs(target, panel):
+            if not needs(target, panel):
                 frame = self._target(target, values, range_, interval)
                 answer["frames"].append({"refId": target.get("refId", "A"), **_as_json(frame)})
         return answer
@@ -61,14 +61,14 @@ class Boards:
         queries = [
             query
             for query in (board.get("annotations") or {}).get("list") or []
-            if query.get("enable", True) and _annotation_sql(query) and not _needs(query, {})
+            if query.get("enable", True) and annotation_sql(query) and not needs(query, {})
         ]
         if not queries:
             return {"annotations": []}
         _, values = self._resolved(board, given, range_)
         found = []
         for query in queries:
-            expanded = expand_query(_annotation_sql(query), values, range_, auto_interval_ms(range_, 100, 60_000))
+            expanded = expand_query(annotation_sql(query), values, range_, auto_interval_ms(range_, 100, 60_000))
             found += _annotations(query, self.postgres.ask(expanded.sql))
         return {"annotations": found}
 
@@ -90,7 +90,7 @@ class Boards:
             return self._kept[key][1]
 
 
-def _needs(target: Json, panel: Json) -> str:
+def needs(target: Json, panel: Json) -> str:
     """The name of the data source that a target wants, where it is not Postgres."""
     source = target.get("datasource") or panel.get("datasource") or {}
     kind = source.get("type", "") if isinstance(source, dict) else str(source)
@@ -101,7 +101,8 @@ def _needs(target: Json, panel: Json) -> str:
     return "Grafana" if kind == "grafana" else str(kind)
 
 
-def _interval_ms(panel: Json, range_: TimeRange) -> int:
+def interval_of(panel: Json, range_: TimeRange) -> int:
+    """$__interval of a panel in ms, by its width. Raises QueryFailed."""
     width = int((panel.get("gridPos") or {}).get("w") or 24)
     points = int(panel.get("maxDataPoints") or PAGE_POINTS * width / 24)
     try:
@@ -111,7 +112,8 @@ def _interval_ms(panel: Json, range_: TimeRange) -> int:
     return auto_interval_ms(range_, points, round((least or LEAST_INTERVAL_SECONDS) * 1000))
 
 
-def _annotation_sql(query: Json) -> str:
+def annotation_sql(query: Json) -> str:
+    """The SQL of an annotation, empty where it has none."""
     return str(query.get("rawQuery") or (query.get("target") or {}).get("rawSql") or query.get("rawSql") or "")
 
 

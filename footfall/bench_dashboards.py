@@ -1,0 +1,292 @@
+"""`footfall bench-dashboards`: how long each query of each dashboard takes on many visits, on a server of its own.
+
+Queries are asked as the reader, over all of the days, for the largest site. What writers pay for the roll-ups is
+measured too, as a ratio of the same inserts with and without their triggers, in turn.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import secrets
+import shutil
+import socket
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+from rich.console import Console
+
+from footfall import bench_rows, database
+from footfall.dashboards_preview import queries
+from footfall.dashboards_preview.files import Json, all_panels, read_dashboards, variables_of
+from footfall.dashboards_preview.interpolation import expand_query
+from footfall.dashboards_preview.options import resolve, sql_of
+from footfall.dashboards_preview.panels import annotation_sql, interval_of, needs
+from footfall.dashboards_preview.time_ranges import TimeRange
+from footfall.errors import FootfallError
+from footfall.settings import ROOT
+from footfall.stack import postgres
+
+LIMIT_MS = 300
+BYTES_A_VISIT = 2300  # of everything, with the roll-ups, write-ahead log and some room
+DATABASE = "bench"
+BATCH, BATCHES = 2000, 10  # visits that are written to weigh the triggers, in each of the two ways
+Figures = dict[str, Any]
+
+
+class Query(NamedTuple):
+    """A query as Grafana would send it."""
+
+    dashboard: str
+    panel: str
+    sql: str
+
+
+class Server(NamedTuple):
+    """Connection strings of the scratch database."""
+
+    admin: str
+    owner: str
+    reader: str
+    writer: str
+
+
+def bench_dashboards(
+    out: Console, *, visits: int, days: int, rounds: int, check: bool, keep: Path | None, output: Path
+) -> bool:
+    """Measure, print a table and write output as JSON. Returns whether check found a query over the limit.
+
+    keep: a folder in which the database stays; one that is there already is measured as it is.
+    """
+    with _scratch(keep, visits) as (server, folder):
+        now = _filled(out, server, folder, visits, days)
+        result: Figures = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"), "visits": visits, "days": days, "rounds": rounds,
+            "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
+            "bytes": _number(server.owner, "SELECT pg_database_size(current_database())"),
+            "visit_events": _number(server.owner, "SELECT count(*) FROM visit_events"),
+        }  # fmt: skip
+        range_ = TimeRange(now - timedelta(days=days), now)
+        found = []
+        with out.status("asking") as status:
+            for query in all_queries(server.reader, range_):
+                status.update(f"asking {query.dashboard}: {query.panel}")
+                found.append(_measured(server.reader, query, rounds))
+        result["queries"] = found
+        with out.status("weighing the triggers"):
+            result["share_of_inserts_with_triggers"] = _trigger_cost(server, now)
+    _print(out, result)
+    output.write_text(json.dumps(result, indent=2) + "\n")
+    out.print(f"written {output}")
+    return check and any(entry["ms"] > LIMIT_MS for entry in found)
+
+
+@contextmanager
+def _scratch(keep: Path | None, visits: int) -> Iterator[tuple[Server, Path]]:
+    """A server with an empty migrated database, or the one that was kept; stopped, and unless kept removed, at the end."""
+    folder = keep.absolute() if keep else Path(tempfile.mkdtemp(prefix="footfall-bench-")).resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)  # the server runs as another OS user where this runs as root
+    try:
+        _require_space(folder, visits)
+        yield _started(folder), folder
+    finally:
+        postgres.stop(folder / "data")
+        if not keep:
+            postgres.remove(folder / "data")
+            shutil.rmtree(folder)
+
+
+def _require_space(folder: Path, visits: int) -> None:
+    free, wanted = shutil.disk_usage(folder).free, visits * BYTES_A_VISIT
+    if not (folder / "filled.json").exists() and free < wanted:
+        raise FootfallError(
+            f"{visits:,} visits take about {wanted / 1e9:.0f} GB, and {folder} has {free / 1e9:.0f} GB: ask for fewer"
+            " --visits, or name another disk with --keep or TMPDIR"
+        )
+
+
+def _started(folder: Path) -> Server:
+    secret = folder / "password"
+    if not secret.exists():
+        with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe())
+    password = secret.read_text()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    postgres.start(folder / "data", port, password, folder / "postgres.log")
+    admin = make_conninfo(host="127.0.0.1", port=port, user="postgres", password=password, dbname="postgres")
+    database.bootstrap(admin, dict.fromkeys(database.ROLE_SETTINGS, password), DATABASE)
+    roles = ("postgres", database.OWNER, database.READER, database.WRITER)
+    server = Server(*(make_conninfo(admin, user=role, dbname=DATABASE) for role in roles))
+    database.migrate(server.owner)
+    database.maintain(server.owner)
+    return server
+
+
+def _filled(out: Console, server: Server, folder: Path, visits: int, days: int) -> datetime:
+    """Write the rows and add them up, where that was not done before; returns the moment up to which they are."""
+    done = folder / "filled.json"
+    if done.exists():
+        was = json.loads(done.read_text())
+        if (was["visits"], was["days"]) != (visits, days):
+            raise FootfallError(
+                f"{folder} holds {was['visits']:,} visits of {was['days']} days: ask for these, or name another folder"
+            )
+        now = datetime.fromisoformat(was["now"])
+    else:
+        if _number(server.owner, "SELECT count(*) FROM sites"):
+            raise FootfallError(f"{folder} was filled in part only: remove it, or name another folder")
+        now = datetime.now(UTC).replace(microsecond=0)
+        # Nothing of it must outlive a crash; how fast it is read does not depend on this.
+        with psycopg.connect(server.admin, autocommit=True) as connection:
+            for setting in ("fsync", "full_page_writes"):
+                connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+            connection.execute("SELECT pg_reload_conf()")
+        with out.status("writing visits") as status:
+            bench_rows.fill(server.admin, visits, days, now, status.update)
+            status.update("vacuum")
+            _vacuum(server)
+            for number, (begin, end) in enumerate(bench_rows.chunks(days, now)):
+                status.update(f"adding up: {number} of {days} days")
+                bench_rows.note(server.admin, begin, end)
+                database.add_up(server.owner)
+        done.write_text(json.dumps({"visits": visits, "days": days, "now": now.isoformat()}))
+    with out.status("adding up and vacuum"):
+        database.add_up(server.owner)  # what migrations since then have left to count
+        _vacuum(server)
+    return now
+
+
+def _vacuum(server: Server) -> None:
+    with psycopg.connect(server.admin, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
+def all_queries(reader: str, range_: TimeRange, site: str = bench_rows.LARGEST) -> Iterator[Query]:
+    """Every query of every dashboard with its variables' first values: panels, variables and annotations."""
+    asking = queries.Postgres(reader, seconds=30)
+    visit = _number(reader, "SELECT session_id FROM sessions WHERE site = %s ORDER BY session_start DESC LIMIT 1", site)
+    for uid, board in read_dashboards(ROOT / "dashboards").items.items():
+        _, values = resolve(board, {"site": [site], "visit": [str(visit)]}, asking, range_)
+        wanted: list[tuple[str, str, int]] = [
+            (f"variable {model['name']}", sql_of(model), 60_000)
+            for model in variables_of(board)
+            if model["type"] == "query"
+        ]
+        marks: list[Json] = board["annotations"]["list"]
+        wanted += [
+            (f"annotation {mark['name']}", annotation_sql(mark), 60_000) for mark in marks if annotation_sql(mark)
+        ]
+        wanted += [
+            (panel["title"], target["rawSql"], interval_of(panel, range_))
+            for panel in all_panels(board)
+            for target in panel.get("targets") or []
+            if not needs(target, panel)
+        ]
+        for name, template, interval in wanted:
+            yield Query(uid, name, expand_query(template, values, range_, interval).sql)
+
+
+def _measured(reader: str, query: Query, rounds: int) -> Figures:
+    """The median time in ms of so many rounds, the rows, and the plan's node that took the longest itself."""
+    figures: Figures = {"dashboard": query.dashboard, "panel": query.panel, "rows": None, "slowest": ""}
+    times = []
+    with psycopg.connect(reader, autocommit=True) as connection:
+        try:
+            for _ in range(rounds):
+                start = time.perf_counter()
+                figures["rows"] = len(connection.execute(query.sql.encode()).fetchall())
+                times.append((time.perf_counter() - start) * 1000)
+            [[[plan]]] = connection.execute(b"EXPLAIN (ANALYZE, FORMAT JSON) " + query.sql.encode()).fetchall()
+            figures["slowest"] = max(_own_times(plan["Plan"]))[1]
+        except psycopg.errors.QueryCanceled:
+            times = times or [30_000.0]
+            figures["slowest"] = "none: it was ended after 30 s"
+    return figures | {"ms": round(statistics.median(times), 1)}
+
+
+def _own_times(node: Json) -> Iterator[tuple[float, str]]:
+    """The ms that each node of a plan took without those below it, and what it is."""
+    children = node.get("Plans", [])
+    below = sum(child["Actual Total Time"] * child["Actual Loops"] for child in children)
+    what = node.get("Index Name") or node.get("Relation Name") or node.get("Function Name") or node.get("CTE Name")
+    yield node["Actual Total Time"] * node["Actual Loops"] - below, node["Node Type"] + (f" on {what}" if what else "")
+    for child in children:
+        yield from _own_times(child)
+
+
+def _trigger_cost(server: Server, now: datetime) -> float:
+    """Rows a second of visits, events and minutes of pages written with the triggers of the roll-ups, to those without."""
+    speeds: dict[bool, list[float]] = {True: [], False: []}
+    start = now + timedelta(hours=1)  # of hours that nobody has counted
+    with psycopg.connect(server.admin, autocommit=True) as owner, psycopg.connect(server.admin) as writer:
+        owner.execute("SET search_path = public")
+        for number in range(2 * BATCHES):
+            with_triggers = number % 2 == 0
+            writer.execute("SELECT set_config('session_replication_role', %s, false)", [
+                "origin" if with_triggers else "replica"
+            ])  # fmt: skip
+            began = time.perf_counter()
+            rows = sum(writer.execute(statement, [start, number]).rowcount for statement in WRITES)
+            writer.commit()
+            speeds[with_triggers].append(rows / (time.perf_counter() - began))
+        for table, column in (("sessions", "session_start"), ("visit_events", "event_time"),
+                              ("page_views_per_minute", "window_start")):  # fmt: skip
+            owner.execute(f"DELETE FROM {table} WHERE site = 'bench' AND {column} >= %s".encode(), [start])
+        owner.execute("DELETE FROM changed_visits WHERE site = 'bench'")
+        owner.execute("DELETE FROM changed_pages WHERE site = 'bench'")
+    return round(statistics.median(speeds[True]) / statistics.median(speeds[False]), 3)
+
+
+WRITES = (
+    "INSERT INTO sessions (site, session_id, session_start, session_end, duration_ms, visitor_id, page_view_count,"
+    f" event_count, is_bounce) SELECT 'bench', i || '/' || b, s + i * INTERVAL '1 second', s + i * INTERVAL '1 second', 0,"
+    f" 'v' || i, 1, 1, true FROM generate_series(1, {BATCH}) AS i, (VALUES (%s::timestamptz, %s)) AS g (s, b)"
+    " ON CONFLICT (site, session_start, session_id) DO UPDATE SET duration_ms = EXCLUDED.duration_ms",
+    "INSERT INTO visit_events (site, event_time, message_id, visitor_id, event_type, event_name, is_action)"
+    " SELECT 'bench', s + i * INTERVAL '1 second', e || '/' || i || '/' || b, 'v' || i,"
+    " CASE e WHEN 1 THEN 'page' ELSE 'track' END, CASE e WHEN 2 THEN 'Link Clicked' END, true"
+    f" FROM generate_series(1, {BATCH}) AS i, generate_series(1, 2) AS e, (VALUES (%s::timestamptz, %s)) AS g (s, b)"
+    " ON CONFLICT (site, event_time, message_id) DO UPDATE SET visitor_id = EXCLUDED.visitor_id",
+    "INSERT INTO page_views_per_minute SELECT 'bench', date_trunc('minute', s) + i %% 60 * INTERVAL '1 minute',"
+    f" '/' || i || '/' || b, 1, 1 FROM generate_series(1, {BATCH}) AS i, (VALUES (%s::timestamptz, %s)) AS g (s, b)"
+    " ON CONFLICT (site, window_start, page_path) DO UPDATE SET page_view_count = EXCLUDED.page_view_count",
+)
+
+
+def _number(address: str, query: str, *values: object) -> Any:
+    with database.connect(address) as connection:
+        row = connection.execute(query.encode(), values).fetchone()
+    return row[0] if row else None
+
+
+def _print(out: Console, result: Figures) -> None:
+    from rich.table import Table
+
+    table = Table("dashboard", "panel", "ms", "rows", "slowest part of the plan", box=None, pad_edge=False)
+    for entry in result["queries"]:
+        slow = entry["ms"] > LIMIT_MS
+        ms = f"[bold red]{entry['ms']:,.0f} ![/]" if slow else f"{entry['ms']:,.0f}"
+        rows = "-" if entry["rows"] is None else f"{entry['rows']:,}"
+        table.add_row(entry["dashboard"], entry["panel"], ms, rows, entry["slowest"])
+    out.print(table)
+    slow_ones = sum(entry["ms"] > LIMIT_MS for entry in result["queries"])
+    out.print(
+        f"{result['visits']:,} visits and {result['visit_events']:,} events of {result['days']} days, {result['bytes'] / 1e9:.1f}"
+        f" GB: {slow_ones} of {len(result['queries'])} queries took longer than {LIMIT_MS} ms"
+    )
+    share = result["share_of_inserts_with_triggers"]
+    out.print(
+        f"with the triggers that leave notes, a writer writes {share:.0%} of the rows a second that it would without"
+    )
