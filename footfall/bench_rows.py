@@ -166,6 +166,16 @@ NOTES = (
     " WHERE window_start >= %(begin)s AND window_start < %(end)s"
     " UNION SELECT site, window_start FROM engagement_per_minute"
     " WHERE window_start >= %(begin)s AND window_start < %(end)s",
+    "INSERT INTO changed_visits (site, event_time) SELECT DISTINCT site, date_trunc('minute', event_time)"
+    " FROM goal_events WHERE event_time >= %(begin)s AND event_time < %(end)s",
+    "INSERT INTO changed_counts SELECT 'elements', site, window_start FROM elements_per_minute"
+    " WHERE window_start >= %(begin)s AND window_start < %(end)s"
+    " UNION SELECT 'arrivals', site, window_start FROM arrivals_per_minute"
+    " WHERE window_start >= %(begin)s AND window_start < %(end)s"
+    " UNION SELECT 'custom_events', site, window_start FROM custom_events_per_minute"
+    " WHERE window_start >= %(begin)s AND window_start < %(end)s"
+    " UNION SELECT 'actions', site, date_trunc('minute', event_time) FROM action_events"
+    " WHERE event_time >= %(begin)s AND event_time < %(end)s",
 )  # fmt: skip
 
 

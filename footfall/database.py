@@ -36,7 +36,7 @@ ROLE_SETTINGS = {
 # Tables without partitions that lose rows by age, and the column that has it. All others go by whole months.
 KEPT_BY_ROW = {"anomalies": "ended", "user_traits": "event_time"}
 # What counts anew the hours that notes name; each is a transaction of its own.
-ROLL_UPS = ("refresh_traffic", "refresh_pages")
+ROLL_UPS = ("refresh_traffic", "refresh_pages", "refresh_counts")
 ADMIN_USER = "postgres"
 CONNECT_SECONDS = 5
 
@@ -151,6 +151,10 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
                 ).rowcount
                 for table, column in KEPT_BY_ROW.items()
             }
+            # So does an address that somebody followed: it may name a person too.
+            connection.execute(
+                "DELETE FROM links USING retention WHERE table_name = 'visit_events' AND period_start < %s - keep", [today]
+            )
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             raise DatabaseError("a long transaction keeps a table in use: run `footfall maintain` later") from None
         except (errors.UndefinedFunction, errors.UndefinedTable):

@@ -192,10 +192,13 @@ BEGIN
       ' WHERE c.counted = %L AND x.site = c.site AND x.grain = ''hour'' AND x.period_start = c.hour', here.target, here.counted
     );
     EXECUTE format(
-      'INSERT INTO %1$I SELECT c.site, ''hour'', c.hour, %2$s, %3$s FROM changed_count_hours AS c JOIN %4$I AS x'
-      -- A zone that changes its clock by half an hour has hours of half an hour and of one and a half.
-      ' ON x.site = c.site AND x.%5$I >= c.hour - INTERVAL ''1 hour'' AND x.%5$I < c.hour + INTERVAL ''2 hours'''
-      ' AND date_trunc(''hour'', x.%5$I, c.zone) = c.hour WHERE c.counted = %6$L GROUP BY c.site, c.hour, %2$s',
+      'INSERT INTO %1$I SELECT c.site, ''hour'', c.hour, %2$s, %3$s FROM changed_count_hours AS c CROSS JOIN LATERAL ('
+      -- A zone that changes its clock by half an hour has hours of half an hour and of one and a half. OFFSET 0 has each
+      -- hour looked up by itself: all rows compared with all hours would take the longer the more of both there are.
+      'SELECT * FROM %4$I AS s WHERE s.site = c.site'
+      ' AND s.%5$I >= c.hour - INTERVAL ''1 hour'' AND s.%5$I < c.hour + INTERVAL ''2 hours'''
+      ' AND date_trunc(''hour'', s.%5$I, c.zone) = c.hour OFFSET 0'
+      ') AS x WHERE c.counted = %6$L GROUP BY c.site, c.hour, %2$s',
       here.target, here.keys, here.added, here.source, here.at, here.counted
     );
     EXECUTE format(
