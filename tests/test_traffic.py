@@ -15,7 +15,8 @@ from metric_rows import add_event, add_session, add_site, at
 from footfall import database
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
-BREAKDOWNS = ("browser", "channel", "entry page", "language")
+APART = ("channel", "entry page", "exit page")
+BREAKDOWNS = ("browser", "language", *APART, *(f"{name} alone" for name in APART))
 
 
 def refresh(tables: Tables) -> object:

@@ -6,7 +6,7 @@
 ALTER TABLE traffic ADD COLUMN exit_page text;
 COMMENT ON COLUMN traffic.exit_page IS 'page on which they ended; in the breakdown exit page';
 COMMENT ON COLUMN traffic.breakdown IS
-  'channel, browser, language, entry page or exit page: which columns are told apart besides device and country; each has all visits';
+  'channel, browser, language, entry page or exit page: which columns are told apart besides device and country, or without these where it ends in alone; each has all visits';
 
 CREATE TABLE attribution (
   site text NOT NULL,
@@ -50,7 +50,9 @@ $$;
 CREATE OR REPLACE FUNCTION refresh_traffic() RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
-  breakdowns CONSTANT text[] := ARRAY['channel', 'browser', 'language', 'entry page', 'exit page'];
+  breakdowns CONSTANT text[] := ARRAY[
+    'channel', 'browser', 'language', 'entry page', 'exit page', 'channel alone', 'entry page alone', 'exit page alone'
+  ];
   hours bigint;
 BEGIN
   -- One at a time: a second would find the notes gone and think that all is counted.
@@ -87,7 +89,7 @@ BEGIN
       WHEN grouping(v.language_code) = 0 THEN 'language'
       WHEN grouping(v.entry_page) = 0 THEN 'entry page'
       ELSE 'exit page'
-    END,
+    END || CASE WHEN grouping(v.device_type) = 0 THEN '' ELSE ' alone' END,
     c.hour, v.is_bot, v.device_type, v.country, v.channel, v.source, v.medium, v.utm_campaign, v.browser,
     v.operating_system, v.language_code, v.entry_page,
     count(*), sum(v.page_view_count), count(*) FILTER (WHERE v.is_bounce), count(*) FILTER (WHERE v.is_engaged),
@@ -107,7 +109,10 @@ BEGIN
     (v.site, c.hour, v.is_bot, v.device_type, v.country, v.browser, v.operating_system),
     (v.site, c.hour, v.is_bot, v.device_type, v.country, v.language_code),
     (v.site, c.hour, v.is_bot, v.device_type, v.country, v.entry_page),
-    (v.site, c.hour, v.is_bot, v.device_type, v.country, v.exit_page)
+    (v.site, c.hour, v.is_bot, v.device_type, v.country, v.exit_page),
+    (v.site, c.hour, v.is_bot, v.channel, v.source, v.medium, v.utm_campaign),
+    (v.site, c.hour, v.is_bot, v.entry_page),
+    (v.site, c.hour, v.is_bot, v.exit_page)
   );
 
   CREATE TEMPORARY TABLE changed_days ON COMMIT DROP AS
@@ -209,6 +214,22 @@ $$;
 INSERT INTO changed_visits (site, session_start) SELECT DISTINCT site, date_trunc('minute', session_start) FROM sessions;
 INSERT INTO changed_visits (site, event_time) SELECT DISTINCT site, date_trunc('minute', event_time) FROM goal_events;
 
+-- Months of pages by device and country are many rows, which a question about all devices and countries need not read.
+CREATE FUNCTION traffic_for(
+  site_name text, begins timestamptz, ends timestamptz, told_apart text, audience text, device text, country_code text
+) RETURNS SETOF traffic
+LANGUAGE sql STABLE AS $$
+  SELECT * FROM traffic_between(
+    site_name, begins, ends,
+    CASE WHEN device = '%' AND country_code = '%' AND told_apart IN ('channel', 'entry page', 'exit page')
+      THEN told_apart || ' alone' ELSE told_apart END
+  )
+  WHERE (audience = 'everything' OR is_bot = (audience = 'programs'))
+    AND device IN ('%', device_type) AND country_code IN ('%', country)
+$$;
+COMMENT ON FUNCTION traffic_for IS
+  'traffic_between of an audience (people, programs, everything), a device and a country, % being any: from the fewest rows that tell it';
+
 CREATE FUNCTION attribution_between(site_name text, begins timestamptz, ends timestamptz) RETURNS SETOF attribution
 LANGUAGE sql STABLE AS $$
   SELECT * FROM attribution
@@ -222,11 +243,11 @@ $$;
 COMMENT ON FUNCTION attribution_between IS
   'attribution of these times: up to six hours one by one, up to eight days by the hours that they touch, else by days';
 GRANT SELECT ON attribution TO footfall_reader;
-GRANT EXECUTE ON FUNCTION attribution_between TO footfall_reader;
+GRANT EXECUTE ON FUNCTION traffic_for, attribution_between TO footfall_reader;
 
 -- migrate:down
 
-DROP FUNCTION attribution_between;
+DROP FUNCTION attribution_between, traffic_for;
 CREATE OR REPLACE FUNCTION note_visit() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -336,7 +357,7 @@ END
 $$;
 
 DROP TABLE attribution;
-DELETE FROM traffic WHERE breakdown = 'exit page';
+DELETE FROM traffic WHERE breakdown = 'exit page' OR breakdown LIKE '% alone';
 ALTER TABLE traffic DROP COLUMN exit_page;
 COMMENT ON COLUMN traffic.breakdown IS
   'channel, browser, language or entry page: which columns are told apart besides device and country; each has all visits';
