@@ -36,7 +36,7 @@ ROLE_SETTINGS = {
 # Tables without partitions that lose rows by age, and the column that has it. All others go by whole months.
 KEPT_BY_ROW = {"anomalies": "ended", "user_traits": "event_time"}
 # What counts anew the hours that notes name; each is a transaction of its own.
-ROLL_UPS = ("refresh_traffic", "refresh_pages", "refresh_counts")
+ROLL_UPS = ("refresh_traffic", "refresh_pages", "refresh_counts", "refresh_people")
 ADMIN_USER = "postgres"
 CONNECT_SECONDS = 5
 
@@ -152,6 +152,14 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
                 for table, column in KEPT_BY_ROW.items()
             }
             # So does an address that somebody followed: it may name a person too.
+            # Who is in no visit any more is not counted any more either.
+            connection.execute(
+                "INSERT INTO changed_visitors SELECT DISTINCT d.site, d.visitor_id FROM visit_days AS d JOIN retention"
+                " ON table_name = 'sessions' AND d.day < %s - keep WHERE NOT EXISTS (SELECT FROM sessions AS s"
+                " WHERE s.site = d.site AND s.visitor_id = d.visitor_id AND s.session_start = d.first_start)",
+                [today],
+            )
+            # An address that somebody followed may name a person too.
             connection.execute(
                 "DELETE FROM links USING retention WHERE table_name = 'visit_events' AND period_start < %s - keep", [today]
             )
