@@ -168,6 +168,10 @@ NOTES = (
     " WHERE window_start >= %(begin)s AND window_start < %(end)s",
     "INSERT INTO changed_visits (site, event_time) SELECT DISTINCT site, date_trunc('minute', event_time)"
     " FROM goal_events WHERE event_time >= %(begin)s AND event_time < %(end)s",
+    "INSERT INTO changed_visitors SELECT DISTINCT site, visitor_id FROM sessions"
+    " WHERE session_start >= %(begin)s AND session_start < %(end)s",
+    "INSERT INTO changed_visitors SELECT site, previous_id, previous_id FROM visit_events"
+    " WHERE event_time >= %(begin)s AND event_time < %(end)s AND event_type = 'alias'",
     "INSERT INTO changed_counts SELECT 'elements', site, window_start FROM elements_per_minute"
     " WHERE window_start >= %(begin)s AND window_start < %(end)s"
     " UNION SELECT 'arrivals', site, window_start FROM arrivals_per_minute"

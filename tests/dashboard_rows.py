@@ -5,6 +5,8 @@ from __future__ import annotations
 import psycopg
 from conftest import Tables
 
+from footfall import database
+
 # Every half minute a visit of two events; the visitor comes back after 200 of them, and each fifth
 # visit reaches a goal.
 STATEMENTS = (
@@ -60,3 +62,4 @@ def fill(tables: Tables, visits: int = 3 * 2880) -> None:
         for statement in STATEMENTS:
             connection.execute(statement.encode(), {"visits": visits})
         connection.execute("ANALYZE")
+    database.add_up(tables.owner)
