@@ -25,7 +25,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
-from footfall import bench_rows, database
+from footfall import bench_rows, bench_triggers, database
 from footfall.dashboards_preview import queries
 from footfall.dashboards_preview.files import Json, all_panels, read_dashboards, variables_of
 from footfall.dashboards_preview.interpolation import expand_query
@@ -39,7 +39,6 @@ from footfall.stack import postgres
 LIMIT_MS = 300
 BYTES_A_VISIT = 2300  # of everything, with the roll-ups, write-ahead log and some room
 DATABASE = "bench"
-BATCH, BATCHES = 2000, 10  # visits that are written to weigh the triggers, in each of the two ways
 Figures = dict[str, Any]
 
 
@@ -57,7 +56,6 @@ class Server(NamedTuple):
     admin: str
     owner: str
     reader: str
-    writer: str
 
 
 def bench_dashboards(
@@ -83,7 +81,8 @@ def bench_dashboards(
                 found.append(_measured(server.reader, query, rounds))
         result["queries"] = found
         with out.status("weighing the triggers"):
-            result["share_of_inserts_with_triggers"] = _trigger_cost(server, now)
+            result["share_of_inserts_with_triggers"] = bench_triggers.share_with_triggers(server.admin, now)
+            database.add_up(server.owner)
     _print(out, result)
     output.write_text(json.dumps(result, indent=2) + "\n")
     out.print(f"written {output}")
@@ -92,7 +91,7 @@ def bench_dashboards(
 
 @contextmanager
 def _scratch(keep: Path | None, visits: int) -> Iterator[tuple[Server, Path]]:
-    """A server with an empty migrated database, or the one that was kept; stopped, and unless kept removed, at the end."""
+    """A server with the tables, empty or as they were kept; stopped, and unless it is kept removed, at the end."""
     folder = keep.absolute() if keep else Path(tempfile.mkdtemp(prefix="footfall-bench-")).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)  # the server runs as another OS user where this runs as root
@@ -127,7 +126,7 @@ def _started(folder: Path) -> Server:
     postgres.start(folder / "data", port, password, folder / "postgres.log")
     admin = make_conninfo(host="127.0.0.1", port=port, user="postgres", password=password, dbname="postgres")
     database.bootstrap(admin, dict.fromkeys(database.ROLE_SETTINGS, password), DATABASE)
-    roles = ("postgres", database.OWNER, database.READER, database.WRITER)
+    roles = ("postgres", database.OWNER, database.READER)
     server = Server(*(make_conninfo(admin, user=role, dbname=DATABASE) for role in roles))
     database.migrate(server.owner)
     database.maintain(server.owner)
@@ -226,45 +225,6 @@ def _own_times(node: Json) -> Iterator[tuple[float, str]]:
         yield from _own_times(child)
 
 
-def _trigger_cost(server: Server, now: datetime) -> float:
-    """Rows a second of visits, events and minutes of pages written with the triggers of the roll-ups, to those without."""
-    speeds: dict[bool, list[float]] = {True: [], False: []}
-    start = now + timedelta(hours=1)  # of hours that nobody has counted
-    with psycopg.connect(server.admin, autocommit=True) as owner, psycopg.connect(server.admin) as writer:
-        owner.execute("SET search_path = public")
-        for number in range(2 * BATCHES):
-            with_triggers = number % 2 == 0
-            writer.execute("SELECT set_config('session_replication_role', %s, false)", [
-                "origin" if with_triggers else "replica"
-            ])  # fmt: skip
-            began = time.perf_counter()
-            rows = sum(writer.execute(statement, [start, number]).rowcount for statement in WRITES)
-            writer.commit()
-            speeds[with_triggers].append(rows / (time.perf_counter() - began))
-        for table, column in (("sessions", "session_start"), ("visit_events", "event_time"),
-                              ("page_views_per_minute", "window_start")):  # fmt: skip
-            owner.execute(f"DELETE FROM {table} WHERE site = 'bench' AND {column} >= %s".encode(), [start])
-        owner.execute("DELETE FROM changed_visits WHERE site = 'bench'")
-        owner.execute("DELETE FROM changed_pages WHERE site = 'bench'")
-    return round(statistics.median(speeds[True]) / statistics.median(speeds[False]), 3)
-
-
-WRITES = (
-    "INSERT INTO sessions (site, session_id, session_start, session_end, duration_ms, visitor_id, page_view_count,"
-    f" event_count, is_bounce) SELECT 'bench', i || '/' || b, s + i * INTERVAL '1 second', s + i * INTERVAL '1 second', 0,"
-    f" 'v' || i, 1, 1, true FROM generate_series(1, {BATCH}) AS i, (VALUES (%s::timestamptz, %s)) AS g (s, b)"
-    " ON CONFLICT (site, session_start, session_id) DO UPDATE SET duration_ms = EXCLUDED.duration_ms",
-    "INSERT INTO visit_events (site, event_time, message_id, visitor_id, event_type, event_name, is_action)"
-    " SELECT 'bench', s + i * INTERVAL '1 second', e || '/' || i || '/' || b, 'v' || i,"
-    " CASE e WHEN 1 THEN 'page' ELSE 'track' END, CASE e WHEN 2 THEN 'Link Clicked' END, true"
-    f" FROM generate_series(1, {BATCH}) AS i, generate_series(1, 2) AS e, (VALUES (%s::timestamptz, %s)) AS g (s, b)"
-    " ON CONFLICT (site, event_time, message_id) DO UPDATE SET visitor_id = EXCLUDED.visitor_id",
-    "INSERT INTO page_views_per_minute SELECT 'bench', date_trunc('minute', s) + i %% 60 * INTERVAL '1 minute',"
-    f" '/' || i || '/' || b, 1, 1 FROM generate_series(1, {BATCH}) AS i, (VALUES (%s::timestamptz, %s)) AS g (s, b)"
-    " ON CONFLICT (site, window_start, page_path) DO UPDATE SET page_view_count = EXCLUDED.page_view_count",
-)
-
-
 def _number(address: str, query: str, *values: object) -> Any:
     with database.connect(address) as connection:
         row = connection.execute(query.encode(), values).fetchone()
@@ -283,8 +243,9 @@ def _print(out: Console, result: Figures) -> None:
     out.print(table)
     slow_ones = sum(entry["ms"] > LIMIT_MS for entry in result["queries"])
     out.print(
-        f"{result['visits']:,} visits and {result['visit_events']:,} events of {result['days']} days, {result['bytes'] / 1e9:.1f}"
-        f" GB: {slow_ones} of {len(result['queries'])} queries took longer than {LIMIT_MS} ms"
+        f"{result['visits']:,} visits and {result['visit_events']:,} events of {result['days']} days,"
+        f" {result['bytes'] / 1e9:.1f} GB: {slow_ones} of {len(result['queries'])} queries took longer than"
+        f" {LIMIT_MS} ms"
     )
     share = result["share_of_inserts_with_triggers"]
     out.print(

@@ -29,7 +29,8 @@ SETUP = (
 )  # fmt: skip
 MONTHS = (
     "SELECT make_month(c.oid::regclass, m) FROM pg_class AS c,"
-    " generate_series(date_trunc('month', %(begin)s::timestamptz, 'UTC'), %(end)s::timestamptz, INTERVAL '1 month') AS m"
+    " generate_series(date_trunc('month', %(begin)s::timestamptz, 'UTC'), %(end)s::timestamptz, INTERVAL '1 month')"
+    " AS m"
     " WHERE c.relkind = 'p' AND c.relnamespace = 'public'::regnamespace AND NOT c.relispartition"
 )
 # m is the visitor, n the visit; i is what is drawn of the visit, each number even between 0 and 1.
@@ -40,7 +41,8 @@ DAY = (
     WITH drawn AS (
       SELECT
         n, CASE WHEN random() < 0.5 THEN n ELSE greatest(n - floor(power(n, random()))::bigint, 1) END AS m,
-        %(begin)s + mod((acos(1 - 2 * random()) / pi() + 0.5)::numeric, 1) * (%(end)s - %(begin)s::timestamptz) AS began,
+        %(begin)s + mod((acos(1 - 2 * random()) / pi() + 0.5)::numeric, 1) * (%(end)s - %(begin)s::timestamptz)
+          AS began,
         random() AS i1, random() AS i2, random() AS i3, random() AS i4, random() AS i5
       FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
     )
@@ -53,8 +55,8 @@ DAY = (
       '/page/' || floor(power(800, d.i4))::int AS last_page,
       (ARRAY['Organic Search', 'Direct', 'Referral', 'Paid Search', 'Email', 'Organic Social', 'Display'])
         [1 + floor(7 * d.i5 * d.i5)::int] AS channel,
-      (ARRAY['DE', 'AT', 'CH', 'US', 'FR', 'GB', 'IT', 'NL', 'ES', 'PL', 'CZ', 'SE', 'DK', 'JP', 'IN', 'BR', 'CA', 'AU'])
-        [1 + floor(18 * power(d.i2, 3))::int] AS country,
+      (ARRAY['DE', 'AT', 'CH', 'US', 'FR', 'GB', 'IT', 'NL', 'ES', 'PL', 'CZ', 'SE', 'DK', 'JP', 'IN', 'BR', 'CA',
+        'AU'])[1 + floor(18 * power(d.i2, 3))::int] AS country,
       (ARRAY['de', 'en', 'fr', 'it'])[1 + floor(4 * power(d.i2, 2))::int] AS language_code,
       (ARRAY['mobile', 'desktop', 'tablet'])[1 + floor(3 * power(d.i3, 2))::int] AS device_type,
       (ARRAY['Chrome', 'Mobile Safari', 'Firefox', 'Edge', 'Safari'])[1 + floor(5 * power(d.i4, 2))::int] AS browser,
@@ -88,8 +90,8 @@ DAY = (
     )
     SELECT * FROM (
       SELECT
-        site, began + (view - 1) * INTERVAL '40 seconds' AS event_time, md5('p' || view || '/' || n), visitor_id, user_id,
-        NULL, 'page', NULL, true, CASE view WHEN 1 THEN page ELSE last_page END, country,
+        site, began + (view - 1) * INTERVAL '40 seconds' AS event_time, md5('p' || view || '/' || n), visitor_id,
+        user_id, NULL, 'page', NULL, true, CASE view WHEN 1 THEN page ELSE last_page END, country,
         CASE WHEN view = 2 AND i4 < 0.1 THEN 'term ' || floor(power(2000, i5)) END, NULL, NULL, NULL, 15000, NULL, NULL
       FROM bench_day, generate_series(1, views) AS view
       UNION ALL
@@ -120,14 +122,14 @@ DAY = (
     """,
     """
     INSERT INTO elements_per_minute
-    SELECT site, date_trunc('minute', began), 'element ' || floor(8 * i4), page, CASE WHEN i5 > 0.9 THEN 'spring' ELSE '' END,
-      count(*) * 4, count(*) FROM bench_day
+    SELECT site, date_trunc('minute', began), 'element ' || floor(8 * i4), page,
+      CASE WHEN i5 > 0.9 THEN 'spring' ELSE '' END, count(*) * 4, count(*) FROM bench_day
     WHERE n %% 5 = 0 GROUP BY 1, 2, 3, 4, 5 ON CONFLICT DO NOTHING
     """,
     """
     INSERT INTO custom_events_per_minute
-    SELECT site, date_trunc('minute', event_time), event_name, label, count(*), count(DISTINCT visitor_id) FROM visit_events
-    WHERE event_time >= %(begin)s AND event_time < %(end)s AND event_type = 'track'
+    SELECT site, date_trunc('minute', event_time), event_name, label, count(*), count(DISTINCT visitor_id)
+    FROM visit_events WHERE event_time >= %(begin)s AND event_time < %(end)s AND event_type = 'track'
     GROUP BY 1, 2, 3, 4 ON CONFLICT DO NOTHING
     """,
     """
@@ -143,14 +145,18 @@ DAY = (
       AS o (outcome)
     GROUP BY 1, 2, 3, 4 ON CONFLICT DO NOTHING
     """,
-    "INSERT INTO arrivals_per_minute SELECT site, m, 'footfall.js', 'heartbeat', 1 FROM unnest(%(sites)s::text[]) AS site,"
+    "INSERT INTO arrivals_per_minute SELECT site, m, 'footfall.js', 'heartbeat', 1 FROM unnest(%(sites)s::text[])"
+    " AS site,"
     " generate_series(date_trunc('minute', %(begin)s::timestamptz), %(end)s,"
     " INTERVAL '1 minute') AS m ON CONFLICT DO NOTHING",
     """
     INSERT INTO late_events (
-      received_at, kafka_partition, kafka_offset, site, message_id, event_time, lateness_ms, event_type, visitor_id, library
+      received_at, kafka_partition, kafka_offset, site, message_id, event_time, lateness_ms, event_type, visitor_id,
+      library
     )
-    SELECT began, 0, n, site, md5('l' || n), began - INTERVAL '2 minutes', 60000 + i1 * 6e6, 'page', visitor_id, 'footfall.js'
+    SELECT
+      began, 0, n, site, md5('l' || n), began - INTERVAL '2 minutes', 60000 + i1 * 6e6, 'page', visitor_id,
+      'footfall.js'
     FROM bench_day WHERE n %% 200 = 0
     """,
     """

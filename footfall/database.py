@@ -161,7 +161,8 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
             )
             # An address that somebody followed may name a person too.
             connection.execute(
-                "DELETE FROM links USING retention WHERE table_name = 'visit_events' AND period_start < %s - keep", [today]
+                "DELETE FROM links USING retention WHERE table_name = 'visit_events' AND period_start < %s - keep",
+                [today],
             )
         except (errors.LockNotAvailable, errors.DeadlockDetected):
             raise DatabaseError("a long transaction keeps a table in use: run `footfall maintain` later") from None

@@ -14,7 +14,9 @@ from footfall import database
 
 # Of each table that is added up: what it is added up from, its keys and its sums, and the function that asks it.
 COUNTED = {
-    "elements": ("elements_per_minute", "window_start", "element_name, page_path, utm_campaign", "view_count, click_count"),
+    "elements": (
+        "elements_per_minute", "window_start", "element_name, page_path, utm_campaign", "view_count, click_count",
+    ),
     "arrivals": ("arrivals_per_minute", "window_start", "library, outcome", "event_count"),
     "custom_events": ("custom_events_per_minute", "window_start", "event_name, label", "event_count"),
     "actions": ("action_events", "event_time", "event_type, event_name, currency", "event_count, revenue"),
@@ -186,7 +188,8 @@ def test_traffic_is_the_same_by_few_rows_and_by_many(tables: Tables, audience: s
     for told_apart, column in (("channel", "channel"), ("entry page", "entry_page"), ("exit page", "exit_page")):
         found = tables.run(
             tables.reader,
-            f"SELECT {column}, sum(visit_count)::int FROM traffic_for('shop', %s, %s, %s, %s, %s, %s) GROUP BY 1 ORDER BY 1",
+            f"SELECT {column}, sum(visit_count)::int FROM traffic_for('shop', %s, %s, %s, %s, %s, %s) GROUP BY 1"
+            " ORDER BY 1",
             at("00:00:00"), at("00:00:00") + timedelta(days=20), told_apart, audience, device, country,
         )  # fmt: skip
         expected = tables.run(
