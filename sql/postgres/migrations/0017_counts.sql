@@ -328,12 +328,15 @@ $$;
 COMMENT ON FUNCTION links_between IS
   'clicks on links of these times: up to six hours one by one, up to eight days by the hours that they touch, else by days';
 
--- Goals are looked for by their name and their visitors counted: a quarter of the events, with the visitor at hand.
+-- Goals are looked for by their name and their visitors counted: a part of the events, with all that is asked of them.
 DROP INDEX visit_events_site_event_name_event_time_idx;
-CREATE INDEX visit_events_actions ON visit_events (site, event_name, event_time) INCLUDE (visitor_id)
+CREATE INDEX visit_events_actions ON visit_events (site, event_name, event_time) INCLUDE (visitor_id, currency, revenue)
 WHERE event_type = 'track';
 CREATE INDEX visit_events_searches ON visit_events (site, event_time) INCLUDE (search_term, visitor_id)
 WHERE search_term IS NOT NULL;
+
+-- One visit is asked for by its id.
+CREATE INDEX sessions_ids ON sessions (site, session_id);
 
 GRANT SELECT ON elements, arrivals, custom_events, actions, links, action_events, link_events TO footfall_reader;
 GRANT EXECUTE ON FUNCTION elements_between, arrivals_between, custom_events_between, actions_between, goals_between,
@@ -341,7 +344,7 @@ GRANT EXECUTE ON FUNCTION elements_between, arrivals_between, custom_events_betw
 
 -- migrate:down
 
-DROP INDEX visit_events_searches, visit_events_actions;
+DROP INDEX sessions_ids, visit_events_searches, visit_events_actions;
 CREATE INDEX ON visit_events (site, event_name, event_time);
 DROP FUNCTION links_between, goals_between, actions_between, custom_events_between, arrivals_between, elements_between;
 DROP TRIGGER note_zone_of_counts ON sites;
