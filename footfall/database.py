@@ -155,8 +155,9 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
             # Who is in no visit any more is not counted any more either.
             connection.execute(
                 "INSERT INTO changed_visitors SELECT DISTINCT d.site, d.visitor_id FROM visit_days AS d JOIN retention"
-                " ON table_name = 'sessions' AND d.day < %s - keep WHERE NOT EXISTS (SELECT FROM sessions AS s"
-                " WHERE s.site = d.site AND s.visitor_id = d.visitor_id AND s.session_start = d.first_start)",
+                " ON table_name = 'sessions' AND keep IS NOT NULL AND d.day < %s - keep"
+                " WHERE NOT EXISTS (SELECT FROM sessions AS s WHERE s.site = d.site AND s.visitor_id = d.visitor_id"
+                " AND s.session_start = d.first_start)",
                 [today],
             )
             # An address that somebody followed may name a person too.

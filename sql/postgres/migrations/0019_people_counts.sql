@@ -168,6 +168,12 @@ COMMENT ON TABLE shared_visitors IS 'one row per visitor in identity_conflicts';
 COMMENT ON COLUMN shared_visitors.site IS 'site that was visited';
 COMMENT ON COLUMN shared_visitors.visitor_id IS 'visitor with several users';
 
+-- What has become nothing is looked for after each refresh, and not in all rows.
+CREATE INDEX ON first_visits (site) WHERE person_count = 0;
+CREATE INDEX ON active_people (site) WHERE person_count = 0;
+CREATE INDEX ON active_visitors (site) WHERE visitor_count = 0;
+CREATE INDEX ON cohorts (site) WHERE person_count = 0;
+
 -- What the people and visitors of the temporary tables touched_people and touched_visitors contribute to each sum.
 CREATE FUNCTION people_facts(sign integer)
 RETURNS TABLE (fact text, site text, name text, value text, hour timestamptz, day date, since date, number integer, n integer)
