@@ -109,4 +109,5 @@ def _remove(connection: psycopg.Connection) -> None:
             found += connection.execute(statement, [SITE]).rowcount
         if turn == 0 and found:
             for function in ("refresh_traffic", "refresh_pages", "refresh_anomalies"):
+            for function in database.ROLL_UPS:
                 connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))
