@@ -37,7 +37,7 @@ from footfall.settings import ROOT
 from footfall.stack import postgres
 
 LIMIT_MS = 300
-BYTES_A_VISIT = 2300  # of everything, with the roll-ups, write-ahead log and some room
+BYTES_A_VISIT = 4200  # of everything, with the roll-ups, write-ahead log and some room
 DATABASE = "bench"
 Figures = dict[str, Any]
 
