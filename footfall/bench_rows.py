@@ -139,13 +139,13 @@ DAY = (
     FROM bench_day WHERE n %% 3 = 0 AND NOT is_bot
     """,
     """
-    INSERT INTO arrivals_per_minute
+    INSERT INTO arrivals_per_minute (site, window_start, library, outcome, event_count)
     SELECT site, date_trunc('minute', began), 'footfall.js', outcome, count(*) FROM bench_day
     CROSS JOIN LATERAL (SELECT CASE WHEN n %% 200 = 0 THEN 'late' WHEN n %% 100 = 1 THEN 'duplicate' ELSE 'on time' END)
       AS o (outcome)
     GROUP BY 1, 2, 3, 4 ON CONFLICT DO NOTHING
     """,
-    "INSERT INTO arrivals_per_minute SELECT site, m, 'footfall.js', 'heartbeat', 1 FROM unnest(%(sites)s::text[])"
+    "INSERT INTO arrivals_per_minute (site, window_start, library, outcome, event_count) SELECT site, m, 'footfall.js', 'heartbeat', 1 FROM unnest(%(sites)s::text[])"
     " AS site,"
     " generate_series(date_trunc('minute', %(begin)s::timestamptz), %(end)s,"
     " INTERVAL '1 minute') AS m ON CONFLICT DO NOTHING",

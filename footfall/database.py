@@ -36,7 +36,7 @@ ROLE_SETTINGS = {
 # Tables without partitions that lose rows by age, and the column that has it. All others go by whole months.
 KEPT_BY_ROW = {"anomalies": "ended", "user_traits": "event_time"}
 # What counts anew the hours that notes name; each is a transaction of its own.
-ROLL_UPS = ("refresh_traffic", "refresh_pages", "refresh_counts", "refresh_people")
+ROLL_UPS = ("refresh_traffic", "refresh_pages", "refresh_counts", "refresh_people", "refresh_anomalies")
 ADMIN_USER = "postgres"
 CONNECT_SECONDS = 5
 
@@ -151,7 +151,6 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
                 ).rowcount
                 for table, column in KEPT_BY_ROW.items()
             }
-            # So does an address that somebody followed: it may name a person too.
             # Who is in no visit any more is not counted any more either.
             connection.execute(
                 "INSERT INTO changed_visitors SELECT DISTINCT d.site, d.visitor_id FROM visit_days AS d JOIN retention"

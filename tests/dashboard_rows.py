@@ -5,8 +5,6 @@ from __future__ import annotations
 import psycopg
 from conftest import Tables
 
-from footfall import database
-
 # Every half minute a visit of two events; the visitor comes back after 200 of them, and each fifth
 # visit reaches a goal.
 STATEMENTS = (
@@ -52,7 +50,7 @@ STATEMENTS = (
     " FROM numbers WHERE n %% 100 = 0",
     "INSERT INTO anomalies SELECT 'shop', 'page views', t, t + INTERVAL '5 minutes', 'fewer', 5, 0, 100, 9, t, 0"
     " FROM numbers WHERE n %% 600 = 0",
-    "SELECT refresh_traffic(), refresh_pages()",
+    "SELECT refresh_traffic(), refresh_pages(), refresh_counts(), refresh_people()",
 )
 
 
@@ -62,4 +60,3 @@ def fill(tables: Tables, visits: int = 3 * 2880) -> None:
         for statement in STATEMENTS:
             connection.execute(statement.encode(), {"visits": visits})
         connection.execute("ANALYZE")
-    database.add_up(tables.owner)

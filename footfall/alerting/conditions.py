@@ -108,6 +108,5 @@ def _remove(connection: psycopg.Connection) -> None:
             statement = sql.SQL("DELETE FROM {} WHERE site = %s").format(sql.SQL(table))
             found += connection.execute(statement, [SITE]).rowcount
         if turn == 0 and found:
-            for function in ("refresh_traffic", "refresh_pages", "refresh_anomalies"):
             for function in database.ROLL_UPS:
                 connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))
