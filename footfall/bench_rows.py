@@ -145,7 +145,8 @@ DAY = (
       AS o (outcome)
     GROUP BY 1, 2, 3, 4 ON CONFLICT DO NOTHING
     """,
-    "INSERT INTO arrivals_per_minute (site, window_start, library, outcome, event_count) SELECT site, m, 'footfall.js', 'heartbeat', 1 FROM unnest(%(sites)s::text[])"
+    "INSERT INTO arrivals_per_minute (site, window_start, library, outcome, event_count)"
+    " SELECT site, m, 'footfall.js', 'heartbeat', 1 FROM unnest(%(sites)s::text[])"
     " AS site,"
     " generate_series(date_trunc('minute', %(begin)s::timestamptz), %(end)s,"
     " INTERVAL '1 minute') AS m ON CONFLICT DO NOTHING",

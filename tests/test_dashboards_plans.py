@@ -34,6 +34,7 @@ READS = {
         "Rejected": {"rejected_events"},
         "Why records were rejected": {"rejected_events"},
         "How late": {"late_events"},
+        "Wrong clocks": {"arrivals_per_minute"},  # not added up yet
     },
     "funnels": {
         "Through the funnel": {"visit_events"},
@@ -86,8 +87,6 @@ def test_queries_of_dashboards_read_what_is_added_up_and_the_rest_by_an_index(
         allowed = READS.get(query.dashboard, {})
         found = {table: count for table, count in scans(shop[1], query).items() if table in RAW}
         may_read = allowed.get(query.panel, allowed.get("", set()))
-        if query.panel == "annotation Unusual traffic":
-            may_read = {"page_views_per_minute"}
         assert found.keys() <= may_read, f"{query.dashboard}: {query.panel} reads single rows"
         assert not any(found.values()), f"{query.dashboard}: {query.panel} has no index for {found}"
 
