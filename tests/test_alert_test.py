@@ -269,6 +269,8 @@ def test_an_interrupted_test_removes_what_it_wrote(
     process = subprocess.Popen(
         [*command, "--dashboards", str(short(tmp_path, "10m"))], cwd=ROOT, text=True, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env={"PATH": "", **environment(shop, inbox, tmp_path)},
+        # A shell that runs the tests in the background has SIGINT ignored, and so would this be.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     try:
         assert process.stdout
