@@ -146,7 +146,7 @@ def _without_python(text: str) -> str:
     functions = [statement.name for statement in read_script(SQL / "functions.sql")]
     for name in sorted(filter(None, functions), key=len, reverse=True):
         text = re.sub(rf"\b{name}\(", "CONCAT_WS('', ", text)
-    return text
+    return text.replace("-- sessions:", f"-- {PLAIN}:", 1)
 
 
 def _measure(settings: Settings, sql: Path, name: str, events: int) -> Figures:

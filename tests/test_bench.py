@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from footfall.bench import PLAIN, _enrichment, _without_python
+from footfall.bench import PLAIN, _bench_sql, _enrichment, _without_python
 from footfall.bench_suite import _medians, in_words
+from footfall.show import plan_job
 from footfall.suite import SQL
 from jobs.sql_script import parse, read_script
 
@@ -15,6 +16,12 @@ def test_the_job_without_python_calls_no_function_of_ours_and_is_whole() -> None
     assert not [name for name in functions if f"{name}(" in text]
     assert [statement.kind for statement in parse(text, "sessions.sql")] == ["CREATE VIEW", "INSERT"]
     assert text.count("(") == text.count(")")
+
+
+def test_the_jobs_that_only_the_bench_has_can_be_planned() -> None:
+    with _bench_sql() as sql:
+        for name in ("together", PLAIN):
+            assert plan_job(name, sql).plan.operators
 
 
 def test_what_python_takes_is_the_median_over_the_rounds() -> None:
