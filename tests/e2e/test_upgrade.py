@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -30,6 +31,8 @@ from .helpers import EPOCH, cancel, count, flink_run, fresh_topic, rows, settled
 
 pytestmark = pytest.mark.cluster
 BOUNCE = "page_view_count = 1 AND interaction_count = 0 AS is_bounce"
+# Events a second while a job is upgraded. With nothing else on two cores, UPGRADE_RATE=2000 passes too.
+RATE = float(os.environ.get("UPGRADE_RATE", "400"))
 LAST_AGGREGATE = "        MAX(last_user) AS last_user\n"
 PAGE_VIEWS = """INSERT INTO page_views_per_minute
 SELECT site, CAST(window_start AS TIMESTAMP(3)) AS window_start, COALESCE(page_path, '') AS page_path,
@@ -238,7 +241,7 @@ def test_an_upgrade_under_load_loses_and_doubles_nothing(
         for message in readers.shuffled_and_copied(readers.requests()):
             out.send(message.key, message.value)
     checkout.output("submit", "sessions", settings=topic)
-    with live(topic, rate=400):
+    with live(topic, rate=RATE):
         wait_for("the readers' sessions", lambda: count(topic, "sessions") > 20_000)
         checkout.edit(edit)
         assert says in checkout.output("upgrade", "sessions", settings=topic)
