@@ -59,8 +59,7 @@ def bench(
     settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": topic})
     _fill(out, settings, events)
     result: Figures = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"), "events": events, "rounds": rounds,
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
+        **day_and_machine(), "events": events, "rounds": rounds,
     }  # fmt: skip
     measured: dict[str, list[Figures]] = {}
     with _bench_sql() as sql:
@@ -82,6 +81,14 @@ def bench(
     output.write_text(json.dumps(result, indent=2) + "\n")
     out.print(f"written {output}")
     _clean(settings)
+
+
+def day_and_machine() -> Figures:
+    """What every figure is told with."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
+    }
 
 
 def _fill(out: Console, settings: Settings, events: int) -> None:

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import platform
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,6 +23,7 @@ import psutil
 from rich.console import Console
 
 from footfall import database, sites
+from footfall.bench import day_and_machine
 from footfall.collector.segment import Invalid, as_event, read_call
 from footfall.errors import FootfallError
 from footfall.http_load import Report, drive, post
@@ -72,9 +70,7 @@ def bench_collector(out: Console, *, seconds: int, rounds: int, output: Path) ->
         kafka.delete_topic(settings.bootstrap_servers, TOPIC)
     loads = {name: _summary(figures, measured["/health"]) for name, figures in measured.items()}
     result = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"), "seconds": seconds, "rounds": rounds,
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
-        "loads": loads,
+        **day_and_machine(), "seconds": seconds, "rounds": rounds, "loads": loads,
     }  # fmt: skip
     for name, figures in loads.items():
         ratio = f"{figures['ratio_to_health']:.2f} of /health"
@@ -86,8 +82,7 @@ def bench_collector(out: Console, *, seconds: int, rounds: int, output: Path) ->
 @contextmanager
 def _collector(settings: Settings) -> Iterator[str]:
     """A collector with one worker on the first core, and its address."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = processes.free_port()
     settings = replace(settings, values={**settings.values, "COLLECTOR_PORT": str(port)})
     command = [sys.executable, "-m", "footfall.cli", "collect", "--rate-per-address", "0"]
     log = settings.logs / "bench-collector.log"

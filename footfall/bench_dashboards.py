@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import secrets
 import shutil
-import socket
 import statistics
 import tempfile
 import time
@@ -26,6 +24,7 @@ from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
 from footfall import bench_rows, bench_triggers, database
+from footfall.bench import day_and_machine
 from footfall.dashboards_preview import queries
 from footfall.dashboards_preview.files import Json, all_panels, read_dashboards, variables_of
 from footfall.dashboards_preview.interpolation import expand_query
@@ -34,7 +33,7 @@ from footfall.dashboards_preview.panels import annotation_sql, interval_of, need
 from footfall.dashboards_preview.time_ranges import TimeRange
 from footfall.errors import FootfallError
 from footfall.settings import ROOT
-from footfall.stack import postgres
+from footfall.stack import postgres, processes
 
 LIMIT_MS = 300
 BYTES_A_VISIT = 4200  # of everything, with the roll-ups, write-ahead log and some room
@@ -68,8 +67,7 @@ def bench_dashboards(
     with _scratch(keep, visits) as (server, folder):
         now = _filled(out, server, folder, visits, days)
         result: Figures = {
-            "date": datetime.now(UTC).isoformat(timespec="seconds"), "visits": visits, "days": days, "rounds": rounds,
-            "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()} {platform.release()}",
+            **day_and_machine(), "visits": visits, "days": days, "rounds": rounds,
             "bytes": _number(server.owner, "SELECT pg_database_size(current_database())"),
             "visit_events": _number(server.owner, "SELECT count(*) FROM visit_events"),
         }  # fmt: skip
@@ -120,9 +118,7 @@ def _started(folder: Path) -> Server:
         with os.fdopen(os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe())
     password = secret.read_text()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = processes.free_port()
     postgres.start(folder / "data", port, password, folder / "postgres.log")
     admin = make_conninfo(host="127.0.0.1", port=port, user="postgres", password=password, dbname="postgres")
     database.bootstrap(admin, dict.fromkeys(database.ROLE_SETTINGS, password), DATABASE)

@@ -72,7 +72,7 @@ def injected(condition: Condition, owner: str, writer: str, before: Callable[[],
             raise FootfallError("another alert test is running: wait until it has ended")
         if connection.execute("SELECT FROM site_keys WHERE site = %s", [SITE]).rowcount:
             raise FootfallError(f"the site {SITE} has write keys: somebody uses it, and a test would remove its rows")
-        _remove(connection)
+        _remove(connection, owner)
         before()
         if condition.unless and connection.execute(condition.unless[0].encode()).rowcount:
             raise NotInjectable(f"{condition.name} can't be injected now: {condition.unless[1]}")
@@ -87,7 +87,7 @@ def injected(condition: Condition, owner: str, writer: str, before: Callable[[],
             yield rows
         finally:
             with database.connect(owner) as fresh:  # the other was idle for long
-                _remove(fresh)
+                _remove(fresh, owner)
 
 
 def _statements(text: str) -> list[str]:
@@ -95,7 +95,7 @@ def _statements(text: str) -> list[str]:
     return [statement for statement in "\n".join(lines).split(";\n") if statement.strip(" \n;")]
 
 
-def _remove(connection: psycopg.Connection) -> None:
+def _remove(connection: psycopg.Connection, owner: str) -> None:
     """Every row of the site, in every table that has sites; twice, as adding up may have read them in between."""
     tables = connection.execute(
         "SELECT c.oid::regclass::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid"
@@ -108,5 +108,4 @@ def _remove(connection: psycopg.Connection) -> None:
             statement = sql.SQL("DELETE FROM {} WHERE site = %s").format(sql.SQL(table))
             found += connection.execute(statement, [SITE]).rowcount
         if turn == 0 and found:
-            for function in database.ROLL_UPS:
-                connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))
+            database.add_up(owner)

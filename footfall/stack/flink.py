@@ -17,7 +17,7 @@ import yaml
 from footfall.errors import FootfallError
 from footfall.settings import CONFIG, Settings
 from footfall.stack import processes
-from footfall.stack.java import QUICK, java
+from footfall.stack.java import java, quick
 
 
 def distribution(settings: Settings) -> Path:
@@ -100,7 +100,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def client_environment(settings: Settings) -> dict[str, str]:
     """The same for what submits a job and ends."""
-    return {**environment(settings), "JVM_ARGS": f"{QUICK} {os.environ.get('JVM_ARGS', '')}"}
+    return {**environment(settings), "JVM_ARGS": quick(os.environ.get("JVM_ARGS", ""))}
 
 
 def _pid_file(settings: Settings, name: str) -> Path:

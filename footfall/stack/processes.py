@@ -56,6 +56,13 @@ def stop(pid_file: Path, timeout: float = 30) -> bool:
     return process is not None
 
 
+def free_port() -> int:
+    """A TCP port of loopback that nothing listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
 def require_free_port(part: str, port: int, variable: str) -> None:
     """Raise FootfallError where something listens on 127.0.0.1:port."""
     with socket.socket() as probe:

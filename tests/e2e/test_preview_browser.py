@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
-import psycopg
 import pytest
-from conftest import Tables, free_port
+from conftest import Tables
 from metric_rows import add_site
 
-from footfall.settings import ROOT
-
-from .commands import FOOTFALL
 from .helpers import wait_for
 from .preview_board import ALERT, BOARD
+from .previews import previewing
 
 pytest_plugins = ("e2e.browser_fixtures",)
 
@@ -54,30 +46,8 @@ def preview(untouched: Tables, tmp_path_factory: pytest.TempPathFactory) -> Iter
             untouched.writer, "INSERT INTO page_views_per_minute VALUES (%s, %s, %s, %s, 1)",
             site, START + timedelta(minutes=minute), path, views,
         )  # fmt: skip
-    port, given = free_port(), psycopg.conninfo.conninfo_to_dict(untouched.reader)
-    environment = {
-        **os.environ, "POSTGRES_HOST": str(given["host"]), "POSTGRES_PORT": str(given["port"]),
-        "POSTGRES_DATABASE": str(given["dbname"]), "POSTGRES_READER_PASSWORD": str(given["password"]),
-        "FOOTFALL_HOME": str(folder / "home"),
-    }  # fmt: skip
-    command = [str(FOOTFALL), "preview-dashboards", "--port", str(port), "--dashboards", str(folder)]
-    address = f"http://127.0.0.1:{port}"
-    with Path(folder / "output").open("w") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        wait_for("the preview to answer", lambda: process.poll() is not None or answers(address))
+    with previewing(untouched, folder, "--dashboards", str(folder)) as address:
         yield address
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
-    assert "Traceback" not in (folder / "output").read_text()
-
-
-def answers(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/health").is_success
-    except httpx.TransportError:
-        return False
 
 
 @pytest.fixture

@@ -6,25 +6,18 @@ Pictures of each are kept in build/screenshots.
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from conftest import Tables, free_port
+from conftest import Tables
 from dashboard_rows import fill
 
 from footfall.grafana import files
 from footfall.settings import ROOT
 from footfall.suite import DASHBOARDS
 
-from .commands import FOOTFALL
-from .helpers import wait_for
-from .test_preview_browser import answers
+from .previews import previewing
 
 pytest_plugins = ("e2e.browser_fixtures",)
 
@@ -44,25 +37,8 @@ def preview(untouched: Tables, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """The address of a preview of the shipped dashboards over the shop of the last three days."""
     fill(untouched)
     folder = tmp_path_factory.mktemp("preview")
-    port, given = free_port(), psycopg.conninfo.conninfo_to_dict(untouched.reader)
-    environment = {
-        **os.environ, "POSTGRES_HOST": str(given["host"]), "POSTGRES_PORT": str(given["port"]),
-        "POSTGRES_DATABASE": str(given["dbname"]), "POSTGRES_READER_PASSWORD": str(given["password"]),
-        "FOOTFALL_HOME": str(folder / "home"),
-    }  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    with Path(folder / "output").open("w") as output:
-        process = subprocess.Popen(
-            [str(FOOTFALL), "preview-dashboards", "--port", str(port)],
-            cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        wait_for("the preview to answer", lambda: process.poll() is not None or answers(address))
+    with previewing(untouched, folder) as address:
         yield address
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-    assert "Traceback" not in (folder / "output").read_text()
 
 
 @pytest.mark.parametrize("width", WIDTHS)
