@@ -54,7 +54,18 @@ FROM (
       WHEN POSITION(U&'\0000' IN CONCAT_WS('', site, event_type, message_id, anonymous_id, user_id)) > 0
         THEN 'an id holds the character U+0000'
     END AS reason
-  FROM raw_records
+  FROM (
+    SELECT
+      *
+    FROM raw_records
+    -- Nearly every record is a plain event: what one look shows to be one needs none of the rules above.
+    WHERE (POSITION(U&'\FFFD' IN DECODE(`value`, 'UTF-8')) = 0 AND REGEXP(
+      JSON_QUERY(DECODE(`value`, 'UTF-8'), '$[''site'',''type'',''messageId'',''anonymousId'',''userId'',''timestamp'']'),
+      '^\{"anonymousId":"[^"\\]{1,255}","messageId":"[^"\\]{1,255}","site":"[^"\\]{1,100}",'
+        || '"timestamp":"(19[7-9]\d|[2-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z",'
+        || '"type":"[^"\\]{1,100}"(,"userId":(null|"[^"\\]*"))?\}$'
+    )) IS NOT TRUE
+  )
   CROSS JOIN UNNEST(ARRAY[DECODE(`value`, 'UTF-8')]) AS decoded (original)
   -- Flink's JSON format passes over a byte order mark and takes control characters inside strings, which JSON proper
   -- forbids. An x is as good as any inside of a string, and an error outside of one, as they are.
