@@ -1,7 +1,7 @@
 -- user_traits: one row per visitor, user and trait, with what the latest identify call said of it.
 -- The latest by event time and message id of each minute. Windows close in their order, and a row is written by its key:
--- what stays is the latest of all, whatever the order of arrival. Postgres keeps of it what the site lists, see
--- sql/postgres/migrations/0016_traits.sql.
+-- what stays is the latest of all, whatever the order of arrival. Copies need not be taken out first: the greatest of
+-- equal texts is that text. Postgres keeps of it what the site lists, see sql/postgres/migrations/0016_traits.sql.
 CREATE TEMPORARY VIEW told_traits AS
 SELECT
   site,
@@ -13,9 +13,9 @@ SELECT
   CONCAT_WS(U&'\0000',
     CONCAT(CAST(event_time AS STRING), message_id),
     LEFT(REPLACE(COALESCE(trait_value, ''), U&'\0000', ''), 100)) AS told
-FROM events
+FROM received_events
 CROSS JOIN UNNEST(traits) AS named (trait, trait_value)
-WHERE event_type = 'identify' AND CHAR_LENGTH(trait) BETWEEN 1 AND 100 AND POSITION(U&'\0000' IN trait) = 0;
+WHERE is_on_time AND event_type = 'identify' AND CHAR_LENGTH(trait) BETWEEN 1 AND 100 AND POSITION(U&'\0000' IN trait) = 0;
 
 INSERT INTO user_traits
 SELECT
