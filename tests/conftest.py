@@ -26,8 +26,8 @@ numbers = itertools.count(1)
 STACKS = (
     {"test_exact", "test_stack", "test_upgrade", "test_upgrade_way_back", "test_writing_a_job"},
     {"test_browser_collector", "test_cli", "test_collector", "test_collector_durability", "test_heavy_visitor",
-     "test_imports", "test_load_balancer", "test_odd_records", "test_preview", "test_realtime", "test_sdks",
-     "test_simulated_day"},
+     "test_imports", "test_load_balancer", "test_odd_records", "test_preview", "test_prometheus", "test_realtime",
+     "test_sdks", "test_simulated_day"},
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from footfall.dashboards_preview.expressions import Labelled, evaluate, labelled
 from footfall.dashboards_preview.files import Json, read_alert_rules
 from footfall.dashboards_preview.frames import to_series
 from footfall.dashboards_preview.interpolation import expand_query
+from footfall.dashboards_preview.prometheus import SCRAPE_MS, Prometheus, expanded
 from footfall.dashboards_preview.queries import Postgres
 from footfall.dashboards_preview.time_ranges import TimeRange, auto_interval_ms, epoch_ms, read_seconds
 from footfall.errors import FootfallError
@@ -37,7 +38,7 @@ TEMPLATE = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}", re.DOTALL)
 
 
 class NeedsPrometheus(FootfallError):
-    """The rule asks Prometheus, which this preview does not."""
+    """The rule asks Prometheus, and where it is was not said."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,12 @@ class _Held:
 class Alerts:
     """The rules of a folder and how they stand. only: the uid of the one that is evaluated, where not all are."""
 
-    def __init__(self, folder: Path, postgres: Postgres, only: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, postgres: Postgres, prometheus: Prometheus | None = None, only: str | None = None
+    ) -> None:
         self._folder = folder
         self._postgres = postgres
+        self._prometheus = prometheus
         self._only = only
         self._lock = threading.Lock()
         self._held: dict[str, dict[str, _Held]] = {}
@@ -179,18 +183,30 @@ class Alerts:
     def _ask(self, query: Json, now: datetime) -> list[Labelled]:
         model = query["model"]
         source = model.get("datasource") or {}
-        if "prometheus" in (source.get("type"), query.get("datasourceUid")):
-            raise NeedsPrometheus("needs Prometheus")
         relative = query.get("relativeTimeRange") or {}
         range_ = TimeRange(
             now - timedelta(seconds=float(relative.get("from") or 600)),
             now - timedelta(seconds=float(relative.get("to") or 0)),
         )
-        expanded = expand_query(str(model.get("rawSql") or ""), {}, range_, auto_interval_ms(range_, 100, 1_000))
-        frame = self._postgres.ask(expanded.sql)
+        if "prometheus" in (source.get("type"), query.get("datasourceUid")):
+            return self._ask_prometheus(model, range_)
+        asked = expand_query(str(model.get("rawSql") or ""), {}, range_, auto_interval_ms(range_, 100, 1_000))
+        frame = self._postgres.ask(asked.sql)
         if model.get("format") == "time_series":
-            frame = to_series(frame, expanded.fill, range_)
+            frame = to_series(frame, asked.fill, range_)
         return labelled(frame)
+
+    def _ask_prometheus(self, model: Json, range_: TimeRange) -> list[Labelled]:
+        if self._prometheus is None:
+            raise NeedsPrometheus("needs Prometheus")
+        step = auto_interval_ms(range_, 100, SCRAPE_MS)
+        expr, is_series = expanded(str(model.get("expr") or ""), range_, step), not model.get("instant")
+        ask = self._prometheus
+        series = ask.over(expr, range_, step) if is_series else ask.at(expr, range_.end)
+        return [
+            Labelled(tuple(sorted(one.labels.items())), tuple(value for _, value in one.points), is_series)
+            for one in series
+        ]
 
 
 def _seconds(text: str) -> float:

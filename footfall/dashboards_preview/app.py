@@ -27,6 +27,7 @@ from footfall.alerting.dispatch import Dispatcher
 from footfall.dashboards_preview.alerts import Alerts
 from footfall.dashboards_preview.files import Json, NotFound, all_panels, find_dashboard, read_dashboards
 from footfall.dashboards_preview.panels import Boards
+from footfall.dashboards_preview.prometheus import Prometheus
 from footfall.dashboards_preview.queries import Postgres
 from footfall.dashboards_preview.time_ranges import BadRange
 from footfall.database import DatabaseError
@@ -63,10 +64,10 @@ class Misused(FootfallError):
     """A request that can't be answered as it is."""
 
 
-def create(options: Options, postgres: Postgres) -> ASGIApp:
+def create(options: Options, postgres: Postgres, prometheus: Prometheus | None = None) -> ASGIApp:
     """The ASGI application. Alert rules are evaluated as long as it runs, so that `for` goes on while nobody looks."""
-    boards = Boards(options.folder, postgres)
-    alerts = Alerts(options.folder / "alerts", postgres)
+    boards = Boards(options.folder, postgres, prometheus)
+    alerts = Alerts(options.folder / "alerts", postgres, prometheus)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""The answer to a panel: its targets asked of Postgres, or what it needs that this preview has not."""
+"""The answer to a panel: its targets asked of Postgres or Prometheus, or what it needs that this preview has not."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from footfall.dashboards_preview.files import Json, find_dashboard, find_panel
 from footfall.dashboards_preview.frames import Frame, to_series
 from footfall.dashboards_preview.interpolation import Value, expand_query
 from footfall.dashboards_preview.options import Given, Resolved, resolve
+from footfall.dashboards_preview.prometheus import SCRAPE_MS, Prometheus, expanded, to_frame
 from footfall.dashboards_preview.queries import Postgres, QueryFailed
 from footfall.dashboards_preview.time_ranges import TimeRange, auto_interval_ms, read_range, read_seconds
 
 PAGE_POINTS = 1_400  # points over the width of a page of 24 columns
-LEAST_INTERVAL_SECONDS = 60.0
+LEAST_INTERVAL_MS = 60_000
 KEPT_SECONDS = 3.0
 MOST_KEPT = 50
 
@@ -24,9 +25,10 @@ MOST_KEPT = 50
 class Boards:
     """The dashboards of a folder. Variables are asked once for the panels that want them at the same time."""
 
-    def __init__(self, folder: Path, postgres: Postgres) -> None:
+    def __init__(self, folder: Path, postgres: Postgres, prometheus: Prometheus | None = None) -> None:
         self.folder = folder
         self.postgres = postgres
+        self._prometheus = prometheus
         self._lock = Lock()
         self._kept: dict[object, tuple[float, Resolved]] = {}
 
@@ -42,17 +44,20 @@ class Boards:
         panel = find_panel(board, number)
         range_ = read_range(start, end, datetime.now(UTC))
         targets = [target for target in panel.get("targets") or [] if not target.get("hide")]
-        missing = {need for target in targets if (need := needs(target, panel))}
-        answer: Json = {"from": range_.start_ms, "to": range_.end_ms, "frames": [], "needs": sorted(missing)}
-        if missing and all(needs(target, panel) for target in targets):
-            return answer
-        _, values = self._resolved(board, given, range_)
-        interval = interval_of(panel, range_)
+        missing: set[str] = set()
+        answer: Json = {"from": range_.start_ms, "to": range_.end_ms, "frames": []}
         for target in targets:
-            if not needs(target, panel):
-                frame = self._target(target, values, range_, interval)
-                answer["frames"].append({"refId": target.get("refId", "A"), **_as_json(frame)})
-        return answer
+            source = needs(target, panel)
+            if source == "Prometheus" and self._prometheus:
+                frame = _asked(self._prometheus, target, range_, interval_of(panel, range_, SCRAPE_MS))
+            elif source:
+                missing.add(source)
+                continue
+            else:
+                _, values = self._resolved(board, given, range_)
+                frame = self._target(target, values, range_, interval_of(panel, range_))
+            answer["frames"].append({"refId": target.get("refId", "A"), **_as_json(frame)})
+        return {**answer, "needs": sorted(missing)}
 
     def annotations(self, uid: str, given: Given, start: str, end: str) -> Json:
         """What happened in the time range, by the dashboard's annotation queries. Raises FootfallError."""
@@ -101,15 +106,22 @@ def needs(target: Json, panel: Json) -> str:
     return "Grafana" if kind == "grafana" else str(kind)
 
 
-def interval_of(panel: Json, range_: TimeRange) -> int:
-    """$__interval of a panel in ms, by its width. Raises QueryFailed."""
+def _asked(prometheus: Prometheus, target: Json, range_: TimeRange, interval: int) -> Frame:
+    expr = expanded(str(target.get("expr") or ""), range_, interval)
+    is_instant = target.get("instant") and not target.get("range")
+    series = prometheus.at(expr, range_.end) if is_instant else prometheus.over(expr, range_, interval)
+    return to_frame(series, str(target.get("legendFormat") or ""))
+
+
+def interval_of(panel: Json, range_: TimeRange, least_ms: int = LEAST_INTERVAL_MS) -> int:
+    """$__interval of a panel in ms, by its width; least_ms: where the panel gives no least. Raises QueryFailed."""
     width = int((panel.get("gridPos") or {}).get("w") or 24)
     points = int(panel.get("maxDataPoints") or PAGE_POINTS * width / 24)
     try:
         least = read_seconds(str(panel.get("interval") or "").lstrip(">")) if panel.get("interval") else None
     except ValueError as error:
         raise QueryFailed(f"interval of the panel: {error}") from None
-    return auto_interval_ms(range_, points, round((least or LEAST_INTERVAL_SECONDS) * 1000))
+    return auto_interval_ms(range_, points, round(least * 1000) if least else least_ms)
 
 
 def annotation_sql(query: Json) -> str:

@@ -67,9 +67,11 @@ def _require_free(host: str, port: int) -> None:
 def application() -> Callable[..., Any]:
     """The ASGI application of the worker."""
     from footfall.dashboards_preview import app
+    from footfall.dashboards_preview.prometheus import Prometheus
     from footfall.dashboards_preview.queries import Postgres
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     options = msgspec.json.decode(os.environ[OPTIONS], type=Options)
     postgres = Postgres(database.reader(load_settings()))
-    return app.create(app.Options(Path(options.folder), (options.host, *options.hosts)), postgres)
+    where = app.Options(Path(options.folder), (options.host, *options.hosts))
+    return app.create(where, postgres, Prometheus.of_environment())
