@@ -22,9 +22,7 @@ from .helpers import wait_for
 
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.skipif(
-        not shutil.which("prometheus"), reason="Prometheus is not installed: apt-get install prometheus"
-    ),
+    pytest.mark.skipif(not shutil.which("prometheus"), reason="not installed: apt-get install prometheus"),
 ]
 REQUESTS, TIME_TO_ANSWER = 7, 8  # ids of panels
 
