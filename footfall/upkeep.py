@@ -14,6 +14,7 @@ from footfall.settings import Settings
 from footfall.stack import flink
 
 HOUR = 3600.0
+REST = 3.0  # rest by work, at least: what is counted is needed soon, what is written can't wait
 
 
 def maintain(settings: Settings) -> list[str]:
@@ -28,12 +29,13 @@ def maintain(settings: Settings) -> list[str]:
 def keep_up(settings: Settings, every: timedelta, say: Callable[[str], None]) -> None:
     """Add up that often, and do all of it once an hour, until SIGTERM or Ctrl-C.
 
-    A database that is away for a while is no reason to end: what was written waits in it to be counted.
+    Less often where it takes long: no more than a quarter of the time is work, so that writers come first. A database that is away for a while is no reason to end: what was written waits in it to be counted.
     """
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     due, complaint = time.monotonic(), ""
     while not ended.is_set():
+        begun = time.monotonic()
         try:
             if time.monotonic() >= due:
                 for line in maintain(settings):
@@ -46,4 +48,9 @@ def keep_up(settings: Settings, every: timedelta, say: Callable[[str], None]) ->
             if str(error) != complaint:  # once, not every few seconds
                 complaint = str(error)
                 say(complaint)
-        ended.wait(every.total_seconds())
+        ended.wait(pause(every, time.monotonic() - begun))
+
+
+def pause(every: timedelta, took: float) -> float:
+    """Seconds until the next work, after one that took so many."""
+    return max(every.total_seconds(), REST * took)

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 
 from conftest import Postgres, Tables
 from e2e.helpers import wait_for
 from metric_rows import add_session, at
 from psycopg.conninfo import conninfo_to_dict
 
+from footfall import upkeep
 from footfall.settings import ROOT, load_settings
 
 
@@ -30,9 +32,9 @@ def test_what_is_written_is_added_up_even_after_the_database_was_away(
     }
     lines: list[str] = []
     command = [sys.executable, "-m", "footfall.cli", "maintain", "--every", "0.2s"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as upkeep:
-        assert upkeep.stdout
-        reading = threading.Thread(target=lambda: lines.extend(upkeep.stdout or ()))
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        reading = threading.Thread(target=lambda: lines.extend(process.stdout or ()))
         reading.start()
         try:
 
@@ -53,8 +55,13 @@ def test_what_is_written_is_added_up_even_after_the_database_was_away(
             add_session(own_tables, "b", start=at("12:00:00"))
             wait_for("the second visit", lambda: counted() == 2)
         finally:
-            upkeep.send_signal(signal.SIGTERM)
-            upkeep.wait(10)
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
             reading.join()
-    assert upkeep.returncode == 0
+    assert process.returncode == 0
     assert "Traceback" not in "".join(lines)
+
+
+def test_adding_up_takes_no_more_than_a_quarter_of_the_time() -> None:
+    every = timedelta(seconds=15)
+    assert [upkeep.pause(every, took) for took in (0, 5, 20)] == [15, 15, 60]

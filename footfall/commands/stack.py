@@ -54,11 +54,11 @@ def status() -> None:
 
 
 @click.command()
-@click.option("--every", type=Duration(), help="Go on: add up that often, and do all the rest once an hour.")
+@click.option("--every", type=Duration(), help="Go on: add up that often, all the rest once an hour.")
 def maintain(every: timedelta | None) -> None:
     """Add up traffic, make partitions ahead, drop what is past its retention, and remove old savepoints.
 
-    The embedded stack has `maintain --every 15s` running.
+    The embedded stack has `maintain --every 15s` running. It rests three times as long as it worked, if that is longer.
     """
     from footfall import upkeep
 
