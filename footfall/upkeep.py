@@ -29,7 +29,8 @@ def maintain(settings: Settings) -> list[str]:
 def keep_up(settings: Settings, every: timedelta, say: Callable[[str], None]) -> None:
     """Add up that often, and do all of it once an hour, until SIGTERM or Ctrl-C.
 
-    Less often where it takes long: no more than a quarter of the time is work, so that writers come first. A database that is away for a while is no reason to end: what was written waits in it to be counted.
+    Less often where it takes long: no more than a quarter of the time is work, so that writers come first. A database
+    that is away for a while is no reason to end: what was written waits in it to be counted.
     """
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
