@@ -29,6 +29,7 @@ from footfall.errors import FootfallError
 from footfall.http_load import Report, drive, post
 from footfall.settings import ROOT, Settings, load_settings
 from footfall.simulate import as_call
+from footfall.site_options import Options
 from footfall.stack import collector, control, kafka, processes
 from footfall.visitors import arrivals
 
@@ -55,7 +56,7 @@ def bench_collector(out: Console, *, seconds: int, rounds: int, output: Path) ->
     settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": TOPIC})
     kafka.ensure_topic(settings.bootstrap_servers, TOPIC)
     owner = database.owner(settings)
-    key = sites.ensure(owner, SITE, sites.Options(requests_per_second=0))
+    key = sites.ensure(owner, SITE, Options(requests_per_second=0))
     measured: dict[str, list[Figures]] = {}
     try:
         with _collector(settings) as url:

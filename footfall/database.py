@@ -36,7 +36,7 @@ ROLE_SETTINGS = {
 # Tables without partitions that lose rows by age, and the column that has it. All others go by whole months.
 KEPT_BY_ROW = {"anomalies": "ended", "user_traits": "event_time"}
 # What counts anew the hours that notes name; each is a transaction of its own.
-ROLL_UPS = ("refresh_traffic", "refresh_pages", "refresh_counts", "refresh_people", "refresh_anomalies")
+ROLL_UPS = ("judge_visits", "refresh_traffic", "refresh_pages", "refresh_counts", "refresh_people", "refresh_anomalies")
 ADMIN_USER = "postgres"
 CONNECT_SECONDS = 5
 

@@ -25,6 +25,7 @@ from footfall import database, events, shop, shop_visitors, simulate, sites, sub
 from footfall.collector.consent import Consent
 from footfall.errors import FootfallError
 from footfall.settings import Settings, load_settings
+from footfall.site_options import Options
 from footfall.stack import control, preview
 
 SITE, HISTORY, RATE = "shop", timedelta(hours=24), 20.0
@@ -191,7 +192,7 @@ def _view(connection: Any, visitors: Visitors) -> Group:
 def _site(settings: Settings, origins: list[str]) -> str:
     """The write key of the demo's site."""
     # Simulated visitors say nothing of their consent; footfall.js always does.
-    options = sites.Options(origins=origins, goals=[GOAL], default_consent=Consent.FULL)
+    options = Options(origins=origins, goals=[GOAL], default_consent=Consent.FULL)
     return sites.ensure(database.owner(settings), SITE, options)
 
 

@@ -21,13 +21,13 @@ from e2e.helpers import wait_for
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from footfall import cli, sites
+from footfall import cli, site_options, sites
 from footfall.collector import refresh
 from footfall.collector.consent import Consent
 from footfall.collector.sites import Site, SiteCache, read_site, read_sites
 from footfall.database import DatabaseError
 from footfall.errors import FootfallError
-from footfall.sites import Options, Unfit
+from footfall.site_options import Options, Unfit
 
 ORIGIN = "https://shop.example"
 FOR_EVER = timedelta(days=7)
@@ -49,6 +49,9 @@ def test_the_collector_knows_of_a_site_all_that_was_said(tables: Tables) -> None
             default_consent=Consent.ANONYMOUS,
             denied_fields=["Loyalty_Number"],
             requests_per_second=5,
+            event_properties={" Signed Up": "plan ", "a=b": "size"},
+            page_parameters=["q", "id", "q"],
+            page_hosts=True,
         ),
     )
     site = known(tables)[key]
@@ -61,6 +64,9 @@ def test_the_collector_knows_of_a_site_all_that_was_said(tables: Tables) -> None
         denied_fields=frozenset({"loyalty_number"}),
         requests_per_second=5,
         pseudonym_key=site.pseudonym_key,
+        event_properties={"Signed Up": "plan", "a=b": "size"},
+        page_parameters=("q", "id"),
+        page_hosts=True,
     )
     assert read_site(tables.collector, "shop") == site
     assert read_site(tables.collector, "other") is None
@@ -72,6 +78,7 @@ def test_a_site_of_which_nothing_is_said_lets_no_page_send_and_has_secrets_of_it
     first, second = (found[key] for key in keys)
     assert (first.origins, first.timezone, first.goals, first.default_consent) == ((), "UTC", (), Consent.FULL)
     assert (first.denied_fields, first.requests_per_second) == (frozenset(), 1000)
+    assert (first.event_properties, first.page_parameters, first.page_hosts) == ({}, (), False)
     assert len(first.pseudonym_key) == len(second.pseudonym_key) == 32
     assert first.pseudonym_key != second.pseudonym_key
 
@@ -201,7 +208,7 @@ def test_a_name_that_no_site_can_have_is_refused(untouched: Tables, text: str, i
     ],
 )  # fmt: skip
 def test_an_origin_is_kept_as_browsers_send_it(text: str, origin: str) -> None:
-    assert sites.checked_origin(text) == origin
+    assert site_options.checked_origin(text) == origin
 
 
 @pytest.mark.parametrize(
@@ -223,7 +230,7 @@ def test_an_origin_is_kept_as_browsers_send_it(text: str, origin: str) -> None:
 )  # fmt: skip
 def test_what_is_no_origin_is_refused_with_what_to_write(text: str, message: str) -> None:
     with pytest.raises(Unfit, match=message):
-        sites.checked_origin(text)
+        site_options.checked_origin(text)
 
 
 @pytest.mark.parametrize(
@@ -235,19 +242,22 @@ def test_what_is_no_origin_is_refused_with_what_to_write(text: str, message: str
 )  # fmt: skip
 def test_what_is_no_time_zone_is_refused(text: str, hint: str) -> None:
     with pytest.raises(Unfit, match=hint):
-        sites.checked_timezone(text)
+        site_options.checked_timezone(text)
 
 
 def test_postgres_knows_the_time_zones(untouched: Tables) -> None:
     (zones,) = zip(*untouched.run(untouched.owner, "SELECT name FROM pg_timezone_names"), strict=True)
     assert {"UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata"} <= set(zones)
-    assert all(sites.checked_timezone(zone) == zone for zone in ("UTC", "Europe/Berlin", "Asia/Kolkata"))
+    assert all(site_options.checked_timezone(zone) == zone for zone in ("UTC", "Europe/Berlin", "Asia/Kolkata"))
 
 
 @pytest.mark.parametrize("options", [Options(goals=[" "]), Options(goals=["a\nb"]), Options(denied_fields=["[]"]),
     Options(denied_fields=["имя"]), Options(requests_per_second=-1), Options(requests_per_second=2**31),
     Options(traits=[""]), Options(traits=["x" * 101]), Options(traits=["a\0"]), Options(traits=["Email"]),
-    Options(traits=["plan", "firstName"]), Options(trait_floor=1)])  # fmt: skip
+    Options(traits=["plan", "firstName"]), Options(trait_floor=1), Options(event_properties={"": "plan"}),
+    Options(event_properties={"Signed Up": " "}), Options(event_properties={"Signed Up": "email"}),
+    Options(page_parameters=["a=b"]), Options(page_parameters=["utm_source"]), Options(page_parameters=["fbclid"]),
+    Options(page_parameters=["code"]), Options(page_parameters=["userId"])])  # fmt: skip
 def test_an_option_that_no_site_can_have_makes_no_site(untouched: Tables, options: Options) -> None:
     with pytest.raises(Unfit):
         sites.add(untouched.owner, "shop", options)
@@ -259,7 +269,8 @@ def test_an_option_that_no_site_can_have_makes_no_site(untouched: Tables, option
     [
         ("site", "'My Shop'"), ("origins", "'{NULL}'"), ("goals", "'{NULL}'"), ("denied_fields", "'{NULL}'"),
         ("default_consent", "'maybe'"), ("requests_per_second", "-1"), ("pseudonym_key", "'short'"),
-        ("traits", "'{NULL}'"), ("trait_floor", "1"),
+        ("traits", "'{NULL}'"), ("trait_floor", "1"), ("page_parameters", "'{NULL}'"),
+        ("event_properties", "'[]'"), ("event_properties", """'{"a": ["b"]}'"""),
     ],
 )  # fmt: skip
 def test_postgres_refuses_a_row_that_no_collector_could_read(untouched: Tables, columns: str, values: str) -> None:
@@ -273,7 +284,7 @@ def test_no_role_can_do_more_with_sites_than_it_needs(tables: Tables) -> None:
     tables.run(tables.collector, "INSERT INTO visitor_salts VALUES ('2026-11-25', %s)", bytes(32))
     listed = (
         "site, origins, timezone, goals, default_consent, denied_fields, requests_per_second, traits, trait_floor,"
-        " created_at"
+        " event_properties, page_parameters, page_hosts, created_at"
     )
     assert tables.run(tables.reader, f"SELECT {listed} FROM sites")[0][0] == "shop"
     assert known(tables).keys() == {key}
@@ -455,6 +466,12 @@ def test_the_command_line_takes_a_site_from_its_first_key_to_its_end(
     given = ("--trait", "plan", "--trait", "age group", "--trait-floor", "20")
     assert "  traits     plan, age group, from 20 people on\n" in footfall("set", "shop", *given)
     assert "traits" not in footfall("set", "shop", "--trait", "")
+    given = ("--event-property", "Signed Up=plan", "--page-parameter", "q", "--page-parameter", "id", "--page-hosts")
+    printed = footfall("set", "shop", *given)
+    assert "  events by  Signed Up: plan\n" in printed and "  pages by   host, q, id\n" in printed
+    assert "pages by   q, id\n" in footfall("set", "shop", "--no-page-hosts")
+    printed = footfall("set", "shop", "--event-property", "", "--page-parameter", "")
+    assert "events by" not in printed and "pages by" not in printed
     assert footfall("list").splitlines()[1].split() == ["shop", ORIGIN, "Europe/Berlin", "none", "-", "1"]
 
     rotated = footfall("rotate", "shop")
@@ -504,6 +521,9 @@ def test_what_can_not_be_done_is_one_line_and_exit_code_1(environment: dict[str,
         (["add", "shop", "--requests-per-second", "-1"], "is not in the range"),
         (["add", "shop", "--trait", "phone"], "says who somebody is"),
         (["set", "shop", "--trait-floor", "1"], "is not in the range"),
+        (["set", "shop", "--event-property", "Signed Up"], "names no property: write EVENT=PROPERTY"),
+        (["set", "shop", "--event-property", "Signed Up=email"], "says who somebody is"),
+        (["set", "shop", "--page-parameter", "gclid"], "says who came or from where"),
         (["add"], "Missing argument 'NAME'"),
         (["set", "shop"], "nothing to change"),
         (["rotate", "shop", "--overlap", "1"], "write 90s, 30m, 24h or 7d"),

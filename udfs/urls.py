@@ -11,7 +11,7 @@ CACHED = 8192  # addresses
 @lru_cache(CACHED)
 def host(url: str | None) -> str | None:
     """The host in small letters, without www. and port; None where there is none."""
-    parts = _split(url)
+    parts = split(url)
     name = parts.hostname if parts else None
     return name.removeprefix("www.").rstrip(".") or None if name else None
 
@@ -19,7 +19,7 @@ def host(url: str | None) -> str | None:
 @lru_cache(CACHED)
 def query(url: str | None) -> dict[str, str]:
     """The parameters of an address that have a value, decoded; of a name that comes twice, the first."""
-    parts = _split(url)
+    parts = split(url)
     try:
         pairs = parse_qsl(parts.query, max_num_fields=200) if parts else []
     except ValueError:
@@ -27,7 +27,8 @@ def query(url: str | None) -> dict[str, str]:
     return dict(reversed(pairs))
 
 
-def _split(url: str | None) -> SplitResult | None:
+def split(url: str | None) -> SplitResult | None:
+    """The parts of an address; None where it is none."""
     try:
         parts = urlsplit(url or "")
         parts.hostname  # noqa: B018  # raises for a host that is none

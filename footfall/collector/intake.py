@@ -17,6 +17,7 @@ from footfall.collector.scrub import scrub_text
 from footfall.collector.segment import Batch, Call, Invalid, as_event, read_call
 from footfall.collector.sites import Site
 from footfall.collector.stamps import ensure_message_id, key, stamp
+from footfall.collector.told_apart import tell_apart
 from footfall.events import iso
 
 REJECTED_TEXT = 2000  # characters that are kept of the text of a call that is no event
@@ -106,6 +107,7 @@ def _record(
         agent=str(context.get("userAgent") or ""), salt=salts.salt(day),
     ):  # fmt: skip
         return None
+    tell_apart(event, site)
     ensure_message_id(event)
     stamp(event, received_ms, batch.sentAt if batch else None)
     event["site"] = site.name

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from time import monotonic
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -15,15 +16,15 @@ from footfall.collector.consent import Consent
 from footfall.collector.refresh import SECONDS, Refresher
 
 SITE = (
-    "SELECT site, origins, timezone, goals, default_consent, denied_fields, requests_per_second, pseudonym_key"
-    " FROM sites WHERE site = %s"
+    "SELECT site, origins, timezone, goals, default_consent, denied_fields, requests_per_second, pseudonym_key,"
+    " event_properties, page_parameters, page_hosts FROM sites WHERE site = %s"
 )
 # By the clock of the database alone, and as a difference, so that the collectors' clocks need not agree with it.
 KEYS = (
     "SELECT k.write_key, (extract(epoch FROM k.expires_at) - extract(epoch FROM now()))::float8,"
     " s.site, s.origins, s.timezone, s.goals, s.default_consent, s.denied_fields, s.requests_per_second,"
-    " s.pseudonym_key FROM site_keys AS k JOIN sites AS s USING (site)"
-    " WHERE k.expires_at IS NULL OR k.expires_at > now()"
+    " s.pseudonym_key, s.event_properties, s.page_parameters, s.page_hosts"
+    " FROM site_keys AS k JOIN sites AS s USING (site) WHERE k.expires_at IS NULL OR k.expires_at > now()"
 )
 
 
@@ -32,7 +33,7 @@ class Site:
     """What the collector knows of a site; the columns of the table sites say what each means.
 
     origins are in lower case, "*" is any; denied_fields are in lower case too; requests_per_second counts for each
-    write key, 0 is any number; pseudonym_key is secret.
+    write key, 0 is any number; pseudonym_key is secret; event_properties maps the name of an event to a property.
     """
 
     name: str
@@ -43,6 +44,9 @@ class Site:
     denied_fields: frozenset[str]
     requests_per_second: int
     pseudonym_key: bytes
+    event_properties: Mapping[str, str] = field(default_factory=dict)
+    page_parameters: tuple[str, ...] = ()
+    page_hosts: bool = False
 
 
 class _Key(NamedTuple):
@@ -119,7 +123,8 @@ def _read_keys(connection: psycopg.Connection[Any]) -> dict[str, _Key]:
 
 
 def _site(row: tuple[Any, ...]) -> Site:
-    name, origins, timezone, goals, default_consent, denied_fields, requests_per_second, pseudonym_key = row
+    name, origins, timezone, goals, default_consent, denied_fields, requests_per_second, pseudonym_key, *apart = row
+    event_properties, page_parameters, page_hosts = apart
     return Site(
         name=name,
         origins=tuple(origins),
@@ -129,4 +134,7 @@ def _site(row: tuple[Any, ...]) -> Site:
         denied_fields=frozenset(denied_fields),
         requests_per_second=requests_per_second,
         pseudonym_key=bytes(pseudonym_key),
+        event_properties=event_properties,
+        page_parameters=tuple(page_parameters),
+        page_hosts=page_hosts,
     )

@@ -14,7 +14,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from footfall import database, sites
+from footfall import database, site_options, sites
 from footfall.collector.consent import Consent
 from footfall.commands.common import Duration, out
 from footfall.settings import Settings, load_settings
@@ -32,6 +32,18 @@ class Overlap(Duration):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         return super().convert("0s" if value == "0" else value, param, ctx)
+
+
+class EventProperty(click.ParamType[tuple[str, str]]):
+    """EVENT=PROPERTY, of which the event's name may hold a = too; or '' alone, for none."""
+
+    name = "event=property"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        event, separator, name = str(value).rpartition("=")
+        if value and not separator:
+            self.fail(f"{value!r} names no property: write EVENT=PROPERTY, such as 'Signed Up=plan'", param, ctx)
+        return event, name
 
 
 def options_of_a_site(command: Command) -> Command:
@@ -61,8 +73,20 @@ def options_of_a_site(command: Command) -> Command:
                 help="A trait of identify calls by which people may be counted, such as plan. May be repeated.",
             ),
             click.option(
-                "--trait-floor", type=click.IntRange(sites.FEWEST_PEOPLE), metavar="N",
+                "--trait-floor", type=click.IntRange(site_options.FEWEST_PEOPLE), metavar="N",
                 help="People that a group by a trait must have to be shown.",
+            ),
+            click.option(
+                "--event-property", "event_properties", multiple=True, metavar="EVENT=PROPERTY", type=EventProperty(),
+                help="Tell events of this name apart by this property, from now on. May be repeated.",
+            ),
+            click.option(
+                "--page-parameter", "page_parameters", multiple=True, metavar="NAME",
+                help="Tell pages apart by this parameter of their address too, from now on. May be repeated.",
+            ),
+            click.option(
+                "--page-hosts/--no-page-hosts", default=None,
+                help="Whether to tell pages apart by their host too, from now on.",
             ),
         )
     ):  # fmt: skip
@@ -87,7 +111,7 @@ def add(name: str, as_json: bool, **given: Any) -> None:
     """Add a site, and print its write key and what to paste into its pages.
 
     What is not given: no page may send (servers may), days in UTC, full consent, 1000 requests a second with each key,
-    no traits, and groups of 10 people where there are any.
+    no traits, and groups of 10 people where there are any; events by properties.label, pages by their path alone.
     """
     settings = load_settings()
     with _usage():
@@ -185,11 +209,12 @@ def remove(name: str, yes: bool) -> None:
 def _options(
     origins: Sequence[str], timezone: str | None, goals: Sequence[str], consent: str | None,
     denied_fields: Sequence[str], requests_per_second: int | None, traits: Sequence[str], trait_floor: int | None,
-) -> sites.Options:  # fmt: skip
+    event_properties: Sequence[tuple[str, str]], page_parameters: Sequence[str], page_hosts: bool | None,
+) -> site_options.Options:  # fmt: skip
     def given(values: Sequence[str]) -> Sequence[str] | None:
         return () if values == ("",) else values or None
 
-    return sites.Options(
+    return site_options.Options(
         origins=given(origins),
         timezone=timezone,
         goals=given(goals),
@@ -198,6 +223,9 @@ def _options(
         requests_per_second=requests_per_second,
         traits=given(traits),
         trait_floor=trait_floor,
+        event_properties={} if event_properties == (("", ""),) else dict(event_properties) or None,
+        page_parameters=given(page_parameters),
+        page_hosts=page_hosts,
     )
 
 
@@ -206,7 +234,7 @@ def _usage() -> Iterator[None]:
     """What can't be done with these arguments is a misuse."""
     try:
         yield
-    except sites.Unfit as error:
+    except site_options.Unfit as error:
         raise click.UsageError(str(error)) from None
 
 
@@ -220,6 +248,8 @@ def _print_site(listed: sites.ListedSite) -> None:
         "denied": _several(listed.denied_fields),
         "requests": rate,
         "traits": f"{_several(listed.traits)}, from {listed.trait_floor} people on" if listed.traits else "-",
+        "events by": _several([f"{event}: {name}" for event, name in sorted(listed.event_properties.items())]),
+        "pages by": _several([*["host"] * listed.page_hosts, *listed.page_parameters]),
     }
     for label, line in lines.items():
         if line != "-" or label == "pages of":

@@ -1,4 +1,4 @@
-"""A site's privacy rules for events of the past: those of the collector, with salts that nobody keeps."""
+"""A site's rules for events of the past: those of the collector, with salts that nobody keeps."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from footfall.collector.privacy import consent_of, protect
 from footfall.collector.scrub import scrub_text
 from footfall.collector.segment import EVENT_BYTES, Call, Invalid, as_event
 from footfall.collector.sites import Site, read_site
+from footfall.collector.told_apart import tell_apart
 from footfall.errors import FootfallError
 from footfall.settings import Settings
 
@@ -40,6 +41,7 @@ class Rules:
             salt = self._salts[datetime.fromtimestamp(time / 1000, UTC).date()]
             if not protect(kept, self.site, consent, address=address, agent=agent, salt=salt):
                 return None
+            tell_apart(kept, self.site)
             kept["site"] = self.site.name
             text = msgspec.json.encode(kept)
         except msgspec.ValidationError as error:

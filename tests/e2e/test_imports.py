@@ -16,6 +16,7 @@ from footfall.collector.consent import Consent
 from footfall.events import last_records, milliseconds, record_count
 from footfall.imports.snowplow import COLUMNS
 from footfall.settings import ROOT, Settings
+from footfall.site_options import Options
 
 from .collectors import collect
 from .commands import complaint, output
@@ -29,7 +30,7 @@ MINUTE = 60_000
 
 @pytest.fixture(scope="module", autouse=True)
 def site(stack: Settings) -> Iterator[None]:
-    sites.ensure(database.owner(stack), SITE, sites.Options(default_consent=Consent.FULL))
+    sites.ensure(database.owner(stack), SITE, Options(default_consent=Consent.FULL))
     yield
     sites.remove(database.owner(stack), SITE)
 

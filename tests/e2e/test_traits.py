@@ -13,6 +13,7 @@ import pytest
 from footfall import cluster, database, sites
 from footfall.events import iso, last_records, sender
 from footfall.settings import Settings
+from footfall.site_options import Options
 
 from .helpers import Row, asked, assert_same_rows, fresh_topic, moment, truncate
 
@@ -48,7 +49,7 @@ def test_any_order_of_arrival_gives_the_latest_trait_of_each_user_and_the_last_r
 ) -> None:
     chance = random.Random(16)
     settings = fresh_topic(stack)
-    sites.ensure(database.owner(settings), SITE, sites.Options(traits=LISTED))
+    sites.ensure(database.owner(settings), SITE, Options(traits=LISTED))
     sent = [identify(number, chance) for number in range(EVENTS)]
     arrivals = [(time + timedelta(seconds=chance.uniform(0, 59)), event) for time, event in sent]
     arrivals += [(arrival + timedelta(seconds=chance.uniform(0, 600)), event) for arrival, event in arrivals[::5]]
