@@ -187,6 +187,20 @@ def test_the_numbers_are_those_that_a_hand_would_count(shop: Tables) -> None:
     assert path["rows"][0][0] == round(latest.timestamp() * 1000) - 30_000
 
 
+def test_custom_events_are_told_by_the_property_that_the_site_chose(shop: Tables) -> None:
+    [table] = ask(shop, "clicks", panel_of("clicks", "Custom events"), "now-30d")
+    assert [column["name"] for column in table["columns"]] == ["event", "property", "value", "events", "share"]
+    assert table["rows"] == [["Signed Up", "label", "x", 8640, 1]]
+    shop.run(shop.owner, """UPDATE sites SET event_properties = '{"Signed Up": "plan"}' WHERE site = 'shop'""")
+    shop.run(
+        shop.owner, "INSERT INTO custom_events_per_minute VALUES ('shop', date_trunc('minute', now()), %s, %s, %s, 1)",
+        "Signed Up", "pro", 2160,
+    )  # fmt: skip
+    shop.run(shop.owner, "SELECT refresh_counts()")
+    [table] = ask(shop, "clicks", panel_of("clicks", "Custom events"), "now-30d")
+    assert table["rows"] == [["Signed Up", "plan", "x", 8640, 0.8], ["Signed Up", "plan", "pro", 2160, 0.2]]
+
+
 @each_rule
 def test_an_alert_rule_has_the_form_that_grafana_provisions(name: str) -> None:
     rule = RULES[name]

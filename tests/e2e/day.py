@@ -9,15 +9,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from statistics import mean, pstdev
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from footfall.events import Record
 
+from . import latest
 from .day_words import AGENTS, PAID, REFERRERS
 from .helpers import Row, minute, moment
 
 GAP_MS, ON_TIME_MS, CLOCK_MS = 30 * 60_000, 60_000, 300_000  # what ends a visit, is late, is a wrong clock
+TRAITS = {"shop": ("plan",)}  # what a site lists
 EARNS_NOTHING = ("Checkout Started", "Order Updated", "Order Cancelled")
 
 
@@ -94,6 +99,7 @@ def tables(records: Iterable[Record]) -> dict[str, list[Row]]:
     late: list[Event] = []
     events: list[Event] = []
     seen: set[tuple[str, str]] = set()
+    objects: list[tuple[Record, dict[str, Any]]] = []
     for record in log:
         raw, broker = parsed(record.value), record.time
         reason = _refusal(record.value or b"", raw)
@@ -104,6 +110,7 @@ def tables(records: Iterable[Record]) -> dict[str, list[Row]]:
             )  # fmt: skip
         if raw is None:
             continue
+        objects.append((record, raw))
         received = unix_ms(raw.get("receivedAt")) or broker
         received = received if received <= broker else broker
         library = (raw.get("context") or {}).get("library", {}).get("name", "")
@@ -140,6 +147,8 @@ def tables(records: Iterable[Record]) -> dict[str, list[Row]]:
         "engagement_per_minute": _engagement(events),
         "elements_per_minute": _elements(events),
         "web_vitals": [_speed(event) for event in events if event.event == "Web Vitals"],
+        "user_traits": latest.user_traits(events, TRAITS),
+        "last_records": latest.last_records(objects),
         "sessions": [_session(visit) for visit in _visits(events)],
     }
 
@@ -243,6 +252,8 @@ def _session(visit: list[Event]) -> Row:
     device, browser, version, system, bot = AGENTS[origin.context["userAgent"]]
     if bot is None and len(views) >= 10 and end - start < (len(views) - 1) * 1000:
         bot = "too fast for a person"
+    if bot is None and _is_regular([event.time for event in views]):
+        bot = "too regular for a person"
     campaign = (origin.context.get("campaign") or {}) if views else {}
     referrer = (origin.page["referrer"] or None) if views else None
     place = origin.context["location"]
@@ -256,6 +267,12 @@ def _session(visit: list[Event]) -> Row:
         sum(amount for amount, _ in paid) if one_currency else None, paid[0][1] if one_currency else None,
         bot, bot is not None,
     )  # fmt: skip
+
+
+def _is_regular(times: list[int]) -> bool:
+    """Whether the gaps of 20 times in their order, or of more, vary by less than a fifth of their mean."""
+    gaps = [after - before for before, after in pairwise(times)]
+    return len(gaps) >= 19 and pstdev(map(Fraction, gaps)) < 0.2 * mean(gaps)
 
 
 def _came_from(site: str, campaign: Mapping[str, str], referrer: str | None) -> tuple[str, str, str]:

@@ -36,6 +36,13 @@ def truncate(settings: Settings, *tables: str) -> None:
             connection.execute(sql.SQL("TRUNCATE {}").format(sql.Identifier(table)))
 
 
+def add_up(settings: Settings) -> None:
+    """Judge and count what was written, as `footfall maintain` does it."""
+    with psycopg.connect(database.owner(settings), autocommit=True) as connection:
+        connection.execute("SELECT judge_visits()")
+        connection.execute("SELECT refresh_traffic(), refresh_pages(), refresh_counts()")
+
+
 def rows(settings: Settings, table: str) -> list[Row]:
     """Every column of every row, in an order that depends on nothing but them."""
     return sorted(asked(settings, sql.SQL("SELECT * FROM {}").format(sql.Identifier(table))), key=repr)
@@ -65,6 +72,11 @@ def assert_same_rows(found: Iterable[Row], expected: Iterable[Row]) -> None:
     assert not missing + unexpected, (
         f"{len(missing)} rows missing, such as {missing[:3]}; {len(unexpected)} unexpected, such as {unexpected[:3]}"
     )
+
+
+def hashable(found: Iterable[Row]) -> list[Row]:
+    """Rows whose arrays are tuples, so that they can be counted."""
+    return [tuple(tuple(value) if isinstance(value, list) else value for value in row) for row in found]
 
 
 def wait_for(what: str, condition: Callable[[], Any], seconds: float = 180) -> Any:

@@ -11,8 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from itertools import pairwise
+from statistics import mean, pstdev
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from footfall.events import Record
 from footfall.settings import ROOT
@@ -78,6 +79,17 @@ def sessions(all_requests: Iterable[Request]) -> list[Row]:
     return found
 
 
+def visit_events(all_requests: Iterable[Request]) -> list[Row]:
+    """The rows of the table visit_events, of events that shuffled_and_copied() has written."""
+    return [
+        (
+            SITE, moment(request.time), f"request-{number}", request.visitor, None, None, "page", None, True,
+            request.path or None, None, _search_term(request.url), *(None,) * 6,
+        )
+        for number, request in enumerate(all_requests)
+    ]  # fmt: skip
+
+
 def page_views(all_requests: Iterable[Request]) -> list[Row]:
     """The rows of the table page_views_per_minute."""
     visitors = defaultdict(list)
@@ -124,11 +136,16 @@ def _session(visits: list[Request]) -> Row:
     session_id = hashlib.md5(f"{SITE}\0{first.visitor}\0{start}".encode()).hexdigest()
     nothing_known = (None,) * 7  # referrer, five of the campaign, user agent
     origin = (None, "(direct)", "(none)", "Direct", *(None,) * 7)  # user, channel; place, language, device
-    haste = "too fast for a person" if number >= 10 and last.time - first.time < (number - 1) * 1000 else None
+    reason = None
+    if number >= 10 and last.time - first.time < (number - 1) * 1000:
+        reason = "too fast for a person"
+    elif number >= 20:
+        gaps = [after.time - before.time for before, after in pairwise(visits)]
+        reason = "too regular for a person" if pstdev(gaps) < 0.2 * mean(gaps) else None
     return (
         SITE, session_id, moment(first.time), moment(last.time), last.time - first.time, first.visitor, number, number,
         first.path or None, last.path or None, *nothing_known, number == 1,
-        *origin, 0, 0, None, None, haste, haste is not None,
+        *origin, 0, 0, None, None, reason, reason is not None,
     )  # fmt: skip
 
 
@@ -150,6 +167,11 @@ def _path(url: str) -> str:
         return urlsplit(url).path or "/"
     except ValueError:
         return ""
+
+
+def _search_term(url: str) -> str | None:
+    asked = parse_qsl(url.partition("#")[0].partition("?")[2])
+    return next((value for name, value in asked if name in ("q", "query", "s", "search", "keyword")), None)
 
 
 def _text(unix_ms: int) -> str:

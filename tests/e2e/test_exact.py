@@ -16,8 +16,10 @@ from footfall.stack import control, flink, postgres
 from footfall.visitors import heartbeat
 
 from . import readers
+from .added_up import Sites, added_up
 from .helpers import (
     Row,
+    add_up,
     asked,
     assert_same_rows,
     cancel,
@@ -25,6 +27,7 @@ from .helpers import (
     count,
     failures,
     fresh_topic,
+    hashable,
     moment,
     rows,
     start_job,
@@ -39,6 +42,8 @@ pytestmark = [
 TABLES = (
     "sessions", "page_views_per_minute", "visit_events", "arrivals_per_minute", "late_events", "rejected_events",
 )  # fmt: skip
+NOTHING = ("custom_events_per_minute", "engagement_per_minute", "elements_per_minute")  # readers only look
+TOTALS = ("pages", "elements", "arrivals", "custom_events", "actions", "links", "traffic", "visitors_per_day")
 TWO_HOURS_MS = 7_200_000
 
 
@@ -70,10 +75,11 @@ def log(stack: Settings, messages: list[readers.Message]) -> Log:
     """Run at parallelism 2 on RocksDB."""
     settings = fresh_topic(stack)
     write(settings, messages)
-    truncate(settings, *TABLES)
+    truncate(settings, *TABLES, *NOTHING, *TOTALS, "last_records")
     cluster.run(settings, TABLES, parallelism=2, set_=["state.backend.type=rocksdb"])
+    add_up(settings)
     records = last_records(settings, len(messages))
-    return Log(settings, records, {table: rows(settings, table) for table in TABLES})
+    return Log(settings, records, {table: rows(settings, table) for table in (*TABLES, *TOTALS, "last_records")})
 
 
 def write(settings: Settings, messages: Sequence[readers.Message]) -> None:
@@ -104,7 +110,7 @@ def test_shuffled_arrival_copies_and_parallelism_change_no_session(log: Log, ses
 
 
 def test_visits_told_from_their_events_are_the_sessions(log: Log, requests: list[readers.Request]) -> None:
-    assert len(log.tables["visit_events"]) == len(requests)
+    assert_same_rows(log.tables["visit_events"], readers.visit_events(requests))
     columns = (
         "site, visitor_id, session_start, session_end, duration_ms, page_view_count, event_count, entry_page, exit_page"
     )
@@ -129,6 +135,28 @@ def test_arrivals_account_for_every_record_of_the_topic(log: Log, messages: list
     assert len(log.records) == len(messages)
     assert log.tables["rejected_events"] == []
     assert sum(row[4] for row in log.tables["arrivals_per_minute"]) == len(log.records)
+
+
+def test_the_last_record_of_each_partition_is_known(log: Log) -> None:
+    last = {record.partition: record for record in sorted(log.records, key=lambda record: record.offset)}
+    expected = [(one.partition, "event", one.offset, moment(one.time)) for one in last.values()]
+    assert_same_rows(log.tables["last_records"], expected)
+
+
+@pytest.mark.parametrize("table", TOTALS)
+def test_what_is_added_up_is_what_the_file_gives(
+    log: Log, requests: list[readers.Request], sessions: list[Row], table: str
+) -> None:
+    expected = added_up(
+        {
+            "sessions": sessions, "visit_events": readers.visit_events(requests),
+            "page_views_per_minute": readers.page_views(requests),
+            "arrivals_per_minute": readers.arrivals(log.records), **{name: [] for name in NOTHING},
+        },
+        Sites({}, {}),
+    )  # fmt: skip
+    assert_same_rows(hashable(log.tables[table]), hashable(expected[table]))
+    assert table in ("elements", "custom_events", "actions", "links") or len(expected[table]) > 10
 
 
 def test_a_second_run_into_the_filled_tables_changes_no_row(log: Log) -> None:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 from typing import NamedTuple
 
+import psycopg
 import pytest
 
-from footfall import cluster
+from footfall import cluster, database, sites
 from footfall.events import last_records, sender
 from footfall.settings import Settings
+from footfall.site_options import Options
 from footfall.visitors import Arrival, arrivals, heartbeat
 
 from . import day
-from .helpers import Row, assert_same_rows, fresh_topic, rows, truncate
+from .added_up import Sites, added_up
+from .helpers import Row, add_up, assert_same_rows, fresh_topic, hashable, rows, truncate
 from .page_reports import with_reports
 
 pytestmark = pytest.mark.cluster
 JOBS = (
     "sessions", "page_views_per_minute", "visit_events", "arrivals_per_minute", "late_events", "rejected_events",
-    "engagement_per_minute", "custom_events_per_minute",
+    "engagement_per_minute", "custom_events_per_minute", "user_traits",
 )  # fmt: skip
-TABLES = sorted({*JOBS, "elements_per_minute", "web_vitals"})
+TABLES = sorted({*JOBS, "elements_per_minute", "web_vitals", "last_records"})
+TOTALS = ("pages", "elements", "arrivals", "custom_events", "actions", "links", "traffic", "visitors_per_day")
+FEW = ("last_records", "visitors_per_day", "links", "user_traits")
+ZONE, GOALS = "America/New_York", ("Order Completed", "Signed Up")
 START = datetime(2026, 1, 30, 15, tzinfo=UTC)
 # More goes wrong than on an ordinary day.
 SHARES = {"BROKEN_SHARE": 0.01, "FAST_CLOCK_SHARE": 0.03, "DUPLICATE_SHARE": 0.05, "LATE_SHARE": 0.02}
@@ -38,16 +45,31 @@ class Day(NamedTuple):
 
 def visitors() -> Iterator[Arrival]:
     """In order of arrival."""
-    sites = (
-        with_reports(arrivals(seed=4, site=site, start=START, end=START + timedelta(days=1), visits_per_day=visits))
+    simulated = (
+        arrivals(seed=4, site=site, start=START, end=START + timedelta(days=1), visits_per_day=visits)
         for site, visits in (("shop", 900), ("café", 100))
     )
-    return merge(*sites, key=lambda arrival: arrival.time)
+    return merge(*map(with_reports, (*simulated, clockwork())), key=lambda arrival: arrival.time)
+
+
+def clockwork() -> Iterator[Arrival]:
+    """A page that a program looks at each minute, with a browser's user agent: the first page view of a day, again."""
+    end = START + timedelta(days=1)
+    first = next(arrivals(seed=5, site="shop", start=START, end=end, visits_per_day=9))
+    event = day.parsed(first.value)
+    assert event
+    for number in range(60):
+        time = first.time + timedelta(minutes=number, milliseconds=number * 7919 % 3000)
+        text = f"{time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z"
+        again = {**event, "messageId": f"clockwork-{number}", "timestamp": text, "receivedAt": text}
+        yield first._replace(time=time, value=json.dumps(again).encode())
 
 
 @pytest.fixture(scope="module")
-def simulated(stack: Settings) -> Day:
+def simulated(stack: Settings) -> Iterator[Day]:
     settings = fresh_topic(stack)
+    owner = database.owner(settings)
+    sites.ensure(owner, "shop", Options(timezone=ZONE, goals=GOALS, traits=day.TRAITS["shop"]))
     with sender(settings, linger_ms=100) as topic:
         with pytest.MonkeyPatch.context() as patch:
             for name, share in SHARES.items():
@@ -57,14 +79,20 @@ def simulated(stack: Settings) -> Day:
         for partition in topic.partitions():
             topic.send(None, heartbeat("shop", arrival.time, partition), partition)
         sent = topic.sent
-    truncate(settings, *TABLES)
+    truncate(settings, *TABLES, *TOTALS)
     cluster.run(settings, JOBS, parallelism=2)
-    return Day({table: rows(settings, table) for table in TABLES}, day.tables(last_records(settings, sent)))
+    add_up(settings)
+    found = {table: rows(settings, table) for table in (*TABLES, *TOTALS) if table != "user_traits"}
+    with psycopg.connect(owner, options="-c timezone=UTC") as connection:  # nobody else may read it
+        found["user_traits"] = connection.execute("SELECT * FROM user_traits").fetchall()
+    expected = day.tables(last_records(settings, sent))
+    yield Day(found, {**expected, **added_up(expected, Sites({"shop": ZONE}, {"shop": GOALS}))})
+    sites.remove(owner, "shop")
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [*TABLES, *TOTALS])
 def test_a_table_is_what_is_recomputed_from_the_log(simulated: Day, table: str) -> None:
-    assert_same_rows(simulated.found[table], simulated.expected[table])
+    assert_same_rows(hashable(simulated.found[table]), hashable(simulated.expected[table]))
 
 
 def test_the_day_has_all_that_the_definitions_speak_of(simulated: Day) -> None:
@@ -73,10 +101,12 @@ def test_the_day_has_all_that_the_definitions_speak_of(simulated: Day) -> None:
     assert {row[0] for row in sessions} == {"shop", "café"}
     assert len({row[21] for row in sessions}) == 9, "a channel is missing"
     assert {row[32] for row in sessions} >= {None, "EUR", "USD"}
-    assert {row[33] for row in sessions} >= {None, "declared bot", "headless browser", "monitoring"}
+    reasons = {None, "declared bot", "headless browser", "monitoring", "too regular for a person"}
+    assert {row[33] for row in sessions} >= reasons
     assert any(row[2].date() != row[3].date() for row in sessions), "no visit over midnight"
     assert {row[3] for row in simulated.expected["arrivals_per_minute"]} == {
         "on time", "late", "duplicate", "without needed fields", "heartbeat",
     }  # fmt: skip
     assert len({row[4] for row in simulated.expected["rejected_events"]}) == 5
-    assert all(len(simulated.expected[table]) > 20 for table in TABLES)
+    assert all(len(simulated.expected[table]) > 20 for table in (*TABLES, *TOTALS) if table not in FEW)
+    assert all(simulated.expected[table] for table in FEW)
