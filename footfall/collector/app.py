@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from footfall.collector import metrics
 from footfall.collector.bodies import BadBody, Incoming, read
 from footfall.collector.broker import Broker, Unavailable
+from footfall.collector.data_centres import is_data_centre
 from footfall.collector.intake import Sender, Taken, take
 from footfall.collector.openapi import DOCUMENT
 from footfall.collector.rates import Rates
@@ -67,6 +68,7 @@ def create(parts: Parts) -> Router:
 
     @asynccontextmanager
     async def lifespan(_app: Router) -> AsyncIterator[None]:
+        is_data_centre(bytes(4))  # reads the list, now and not while somebody waits for an answer
         with parts.sites, parts.salts:
             async with parts.broker:
                 yield

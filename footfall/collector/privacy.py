@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from footfall.collector.addresses import packed, shortened, text_of, truncated
 from footfall.collector.consent import Consent
+from footfall.collector.data_centres import is_data_centre
 from footfall.collector.location import Place, locate
 from footfall.collector.scrub import Scrubber, pseudonym, remember, scrubber
 
@@ -35,11 +36,12 @@ SCREEN_STEP = 100  # pixels
 
 
 class _Client(NamedTuple):
-    """The address of a visitor: whole (4 or 16 bytes) for the day's id, what is kept of it, and where it is."""
+    """The address of a visitor: whole (4 or 16 bytes) for the day's id, what is kept of it, where and of what it is."""
 
     whole: bytes
     kept: str
     place: Place
+    is_data_centre: bool
 
 
 def consent_of(event: dict[str, Any], site: Site, opted_out: bool) -> Consent:
@@ -92,6 +94,9 @@ def protect(
         if client is not None:
             context["ip"] = client.kept
     _write_location(context, client, anonymous)
+    context.pop("dataCentre", None)
+    if client is not None and client.is_data_centre:
+        context["dataCentre"] = True
     if anonymous or not (event.get("anonymousId") or event.get("userId")):
         event["anonymousId"] = _day_id(site.name, client, agent, sent_ids, salt)
     _protect_message_id(event, rules, site.pseudonym_key, sent_ids)
@@ -117,7 +122,7 @@ def protect(
 @lru_cache(maxsize=4096)
 def _client(address: str) -> _Client | None:
     whole = packed(address)
-    return None if whole is None else _Client(whole, shortened(whole), locate(text_of(whole)))
+    return None if whole is None else _Client(whole, shortened(whole), locate(text_of(whole)), is_data_centre(whole))
 
 
 def _day_id(site: str, client: _Client | None, agent: str, sent_ids: list[Any], salt: bytes) -> str:

@@ -20,10 +20,11 @@ SELECT
       '0', CAST(event_time AS STRING), COALESCE(page_path, ''), COALESCE(user_agent, ''), COALESCE(country, ''),
       COALESCE(region, ''), COALESCE(locale, ''), COALESCE(page_url, ''), COALESCE(referrer, ''),
       COALESCE(utm_source, ''), COALESCE(utm_medium, ''), COALESCE(utm_campaign, ''), COALESCE(utm_term, ''),
-      COALESCE(utm_content, ''))
+      COALESCE(utm_content, ''), CASE WHEN is_from_data_centre THEN 'data centre' ELSE '' END)
     ELSE CONCAT_WS(U&'\0000',
       '1', CAST(event_time AS STRING), '', COALESCE(user_agent, ''), COALESCE(country, ''),
-      COALESCE(region, ''), COALESCE(locale, ''))
+      COALESCE(region, ''), COALESCE(locale, ''), '', '', '', '', '', '', '',
+      CASE WHEN is_from_data_centre THEN 'data centre' ELSE '' END)
   END AS entry_view,
   CASE WHEN event_type IN ('page', 'screen') THEN CONCAT(CAST(event_time AS STRING), COALESCE(page_path, ''))
   END AS exit_view,
@@ -76,6 +77,7 @@ FROM (
     -- Nobody reads ten pages and more in a second each.
     COALESCE(
       bot_reason(user_agent),
+      network,
       CASE WHEN page_view_count >= 10 AND duration_ms < (page_view_count - 1) * 1000 THEN 'too fast for a person' END
     ) AS reason
   FROM (
@@ -93,6 +95,7 @@ FROM (
       NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 11), '') AS utm_campaign,
       NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 12), '') AS utm_term,
       NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 13), '') AS utm_content,
+      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 14), '') AS network,
       (EXTRACT(EPOCH FROM session_end) - EXTRACT(EPOCH FROM session_start)) * 1000
         + EXTRACT(MILLISECOND FROM session_end) - EXTRACT(MILLISECOND FROM session_start) AS duration_ms
     FROM (

@@ -24,7 +24,8 @@ CREATE TABLE raw_events (
     library ROW<name STRING>,
     location ROW<country STRING, region STRING>,
     `userAgent` STRING,
-    locale STRING
+    locale STRING,
+    `dataCentre` BOOLEAN
   > COMMENT 'what the library knew about page, campaign and device',
   -- DECIMAL where a sum or a percentile is made of it: of floating point, it would depend on the order.
   `properties` ROW<

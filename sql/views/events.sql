@@ -24,6 +24,7 @@ SELECT
   locale,
   country,
   region,
+  is_from_data_centre,
   element_name,
   target_url,
   label,

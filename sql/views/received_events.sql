@@ -38,6 +38,7 @@ SELECT
   LEFT(REPLACE(context.locale, U&'\0000', ''), 100) AS locale,
   LEFT(REPLACE(context.location.country, U&'\0000', ''), 100) AS country,
   LEFT(REPLACE(context.location.region, U&'\0000', ''), 100) AS region,
+  context.`dataCentre` IS TRUE AS is_from_data_centre,
   -- What a track event tells; a call that is none tells nothing here.
   CASE WHEN `type` = 'track' THEN LEFT(REPLACE(properties.`element`, U&'\0000', ''), 500) END AS element_name,
   CASE WHEN `type` = 'track' THEN LEFT(REPLACE(properties.url, U&'\0000', ''), 2000) END AS target_url,

@@ -250,6 +250,8 @@ def _session(visit: list[Event]) -> Row:
     paid = [(event.revenue, event.currency) for event in visit if event.revenue is not None]
     one_currency = len({currency for _, currency in paid}) == 1
     device, browser, version, system, bot = AGENTS[origin.context["userAgent"]]
+    if bot is None and origin.context.get("dataCentre"):
+        bot = "data centre"
     if bot is None and len(views) >= 10 and end - start < (len(views) - 1) * 1000:
         bot = "too fast for a person"
     if bot is None and _is_regular([event.time for event in views]):

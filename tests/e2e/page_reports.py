@@ -27,6 +27,8 @@ def with_reports(arrivals: Iterable[Arrival]) -> list[Arrival]:
         chance = _hash(str(event.get("anonymousId")))
         country, region = COUNTRIES[chance % 4]
         event["context"]["location"] = {"country": country, "region": region}
+        if chance % 17 == 0:
+            event["context"]["dataCentre"] = True
         found.append(arrival._replace(value=json.dumps(event, ensure_ascii=False).encode()))
         if event["type"] == "page" and event.get("messageId") and unix_ms(event["timestamp"]) is not None:
             found += [_report(arrival, event, number, *report) for number, report in enumerate(_reports(event))]
