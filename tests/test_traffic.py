@@ -14,7 +14,7 @@ from metric_rows import add_event, add_session, add_site, at
 
 from footfall import database
 
-FIRST, LAST = date(2026, 1, 1), date(2026, 12, 31)
+FIRST, LAST = date(2011, 1, 1), date(2026, 12, 31)
 APART = ("channel", "entry page", "exit page")
 BREAKDOWNS = ("browser", "language", *APART, *(f"{name} alone" for name in APART))
 
@@ -37,6 +37,8 @@ def total(tables: Tables, column: str = "visit_count", grain: str = "day") -> di
         ("Australia/Lord_Howe", "2026-04-05"),  # half an hour of daylight saving
         ("Asia/Kolkata", "2026-03-08"),
         ("Pacific/Apia", "2026-03-08"),
+        ("Pacific/Apia", "2011-12-30"),  # a day that there was not
+        ("Pacific/Apia", "2021-04-04"),  # its last daylight saving
         ("UTC", "2026-03-08"),
     ],
 )

@@ -48,6 +48,8 @@ def _reports(event: Mapping[str, Any]) -> Iterator[tuple[int, str, dict[str, Any
     yield 4100, "Page Engaged", {"engaged_ms": chance % 50_000, **depth} | _NO_ACT
     if chance % 7 == 0:
         yield 5300, "Opened", {"label": ("FAQ", "Größen", "")[chance % 3]}
+    if chance % 9 == 0:
+        yield 5700, "Link Clicked", {"url": f"https://partner.example.net/{chance % 3}"}
     if chance % 50 == 0:
         yield 6100, "Order Refunded", {"revenue": 12.3456, "currency": "usd" if chance % 100 else "eur"}
 

@@ -6,9 +6,10 @@ import csv
 import gzip
 import hashlib
 import json
+import math
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from statistics import mean, pstdev
@@ -65,18 +66,27 @@ def shuffled_and_copied(all_requests: Iterable[Request], seed: int = 1) -> list[
     return [_message(number, request, arrival) for arrival, number, request in sorted(arrivals)]
 
 
-def sessions(all_requests: Iterable[Request]) -> list[Row]:
-    """The rows of the table sessions, all columns."""
+def visits(all_requests: Iterable[Request]) -> Iterator[list[Request]]:
+    """The requests of each visit in their order."""
     by_visitor: dict[str, list[Request]] = defaultdict(list)
     for request in all_requests:
         by_visitor[request.visitor].append(request)
-    found = []
-    for visits in by_visitor.values():
-        visits.sort(key=lambda request: (request.time, request.path))
-        cuts = [n for n, (one, next_) in enumerate(pairwise(visits), 1) if next_.time - one.time > GAP_MS]
-        for begin, end in pairwise([0, *cuts, len(visits)]):
-            found.append(_session(visits[begin:end]))
-    return found
+    for found in by_visitor.values():
+        found.sort(key=lambda request: (request.time, request.path))
+        cuts = [n for n, (one, next_) in enumerate(pairwise(found), 1) if next_.time - one.time > GAP_MS]
+        for begin, end in pairwise([0, *cuts, len(found)]):
+            yield found[begin:end]
+
+
+def variation(visit: list[Request]) -> float:
+    """The coefficient of variation of the gaps of a visit, which has some: their deviation by their mean."""
+    gaps = [after.time - before.time for before, after in pairwise(visit)]
+    return pstdev(gaps) / mean(gaps) if any(gaps) else math.inf
+
+
+def sessions(all_requests: Iterable[Request]) -> list[Row]:
+    """The rows of the table sessions, all columns."""
+    return [_session(visit) for visit in visits(all_requests)]
 
 
 def visit_events(all_requests: Iterable[Request]) -> list[Row]:
@@ -130,8 +140,8 @@ def arrivals(records: Iterable[Record]) -> list[Row]:
     return [(SITE, start, LIBRARY, outcome, number, 0, 0) for (start, outcome), number in counts.items()]
 
 
-def _session(visits: list[Request]) -> Row:
-    first, last, number = visits[0], visits[-1], len(visits)
+def _session(visit: list[Request]) -> Row:
+    first, last, number = visit[0], visit[-1], len(visit)
     start = f"{moment(first.time):%Y-%m-%d %H:%M:%S}.{first.time % 1000:03d}"
     session_id = hashlib.md5(f"{SITE}\0{first.visitor}\0{start}".encode()).hexdigest()
     nothing_known = (None,) * 7  # referrer, five of the campaign, user agent
@@ -140,8 +150,7 @@ def _session(visits: list[Request]) -> Row:
     if number >= 10 and last.time - first.time < (number - 1) * 1000:
         reason = "too fast for a person"
     elif number >= 20:
-        gaps = [after.time - before.time for before, after in pairwise(visits)]
-        reason = "too regular for a person" if pstdev(gaps) < 0.2 * mean(gaps) else None
+        reason = "too regular for a person" if variation(visit) < 0.2 else None
     return (
         SITE, session_id, moment(first.time), moment(last.time), last.time - first.time, first.visitor, number, number,
         first.path or None, last.path or None, *nothing_known, number == 1,

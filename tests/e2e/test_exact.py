@@ -94,6 +94,13 @@ def test_the_independent_sessionizer_finds_what_is_known_of_the_data(sessions: l
     assert sum(row[4] for row in sessions) == 6_053_477_000
 
 
+def test_no_reader_is_as_regular_as_a_program(requests: list[readers.Request]) -> None:
+    """What docs/definitions.md says of the data."""
+    found = [readers.variation(visit) for visit in readers.visits(requests) if len(visit) >= 10]
+    assert len(found) == 1014
+    assert min(found) > 0.35
+
+
 def test_a_loaded_file_gives_the_sessions_of_the_independent_sessionizer(
     stack: Settings, requests: list[readers.Request], sessions: list[Row]
 ) -> None:
