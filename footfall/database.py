@@ -181,7 +181,10 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
 
 
 def add_up(address: str) -> None:
-    """Count anew what was written since the last call, and judge its minutes, as the owner. Raises DatabaseError."""
+    """Count anew what was written since the last call, and judge its visits and minutes. As the owner.
+
+    Raises DatabaseError.
+    """
     with connect(address) as connection:
         for function in ROLL_UPS:
             connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))
