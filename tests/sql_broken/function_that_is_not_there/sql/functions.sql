@@ -13,4 +13,4 @@ CREATE TEMPORARY SYSTEM FUNCTION traffic_medium AS 'udfs.flink.traffic_medium' L
 CREATE TEMPORARY SYSTEM FUNCTION default_channel_group AS 'udfs.flink.default_channel_group' LANGUAGE PYTHON;
 CREATE TEMPORARY SYSTEM FUNCTION language_code AS 'udfs.flink.language_code' LANGUAGE PYTHON;
 CREATE TEMPORARY SYSTEM FUNCTION kind AS 'udfs.flink.devise_type' LANGUAGE PYTHON;
-CREATE TEMPORARY SYSTEM FUNCTION agent AS 'udfs.agents.browser' LANGUAGE PYTHON;
+CREATE TEMPORARY SYSTEM FUNCTION agent AS 'udfs.user_agent.browser' LANGUAGE PYTHON;
