@@ -6,14 +6,18 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from .helpers import Row
 
+TABLES = (
+    "pages", "elements", "arrivals", "custom_events", "actions", "links", "attribution", "traffic", "visitors_per_day",
+)  # fmt: skip
 SKETCH = 4096  # hashes of a day
+LOOK_BACK = timedelta(days=30)
 # The columns of sessions that a breakdown tells apart, by their place in the row, and their place among its own.
 _CHANNEL, _BROWSER, _LANGUAGE, _ENTRY, _EXIT = (21, 19, 20, 13), (26, 28), (24,), (8,), (9,)
 _ORDER = (*_CHANNEL, *_BROWSER, *_LANGUAGE, *_ENTRY, *_EXIT)
@@ -52,6 +56,9 @@ def added_up(tables: Mapping[str, Iterable[Row]], sites: Sites) -> dict[str, lis
         "custom_events": _sums(sites, tables["custom_events_per_minute"], lambda row: row[2:4], lambda row: row[4:5]),
         "actions": _sums(sites, tracked, lambda row: (row[6], row[7], row[17]), lambda row: (1, row[16])),
         "links": _sums(sites, links, lambda row: (row[13],), lambda row: (1,)),
+        "attribution": _sums(
+            sites, _credits(list(tables["sessions"]), tracked, sites), lambda row: row[2:6], lambda row: row[6:]
+        ),
         **_of_visits(list(tables["sessions"]), events, sites),
     }
 
@@ -74,6 +81,20 @@ def _sums(
 
 def _plus(one: int | Decimal | None, other: int | Decimal | None) -> int | Decimal | None:
     return other if one is None else one if other is None else one + other
+
+
+def _credits(visits: list[Row], tracked: Iterable[Row], sites: Sites) -> Iterator[Row]:
+    """Of each goal, by each model: site, time, model, channel, goal, currency, 1 and what it earned."""
+    by_visitor = defaultdict(list)
+    for visit in visits:
+        by_visitor[visit[0], visit[5]].append((visit[2], visit[21]))
+    for event in tracked:
+        site, at, goal = event[0], event[1], event[7]
+        if event[6] == "track" and goal in sites.goals.get(site, ()):
+            found = sorted(visit for visit in by_visitor[site, event[3]] if at - LOOK_BACK < visit[0] <= at)
+            other = [visit for visit in found if visit[1] != "Direct"] or found
+            for model, visit in (("first touch", found[0]), ("last touch", found[-1]), ("last non-direct", other[-1])):
+                yield site, at, model, visit[1], goal, event[17], 1, event[16]
 
 
 def _of_visits(visits: list[Row], events: list[Row], sites: Sites) -> dict[str, list[Row]]:

@@ -40,7 +40,13 @@ def add_up(settings: Settings) -> None:
     """Judge and count what was written, as `footfall maintain` does it."""
     with psycopg.connect(database.owner(settings), autocommit=True) as connection:
         connection.execute("SELECT judge_visits()")
-        connection.execute("SELECT refresh_traffic(), refresh_pages(), refresh_counts()")
+        connection.execute("SELECT refresh_traffic(), refresh_pages(), refresh_counts(), refresh_people()")
+
+
+def totals(settings: Settings, tables: Iterable[str], queries: Mapping[str, str]) -> dict[str, list[Row]]:
+    """The rows of tables, of some by a query of their own; arrays are tuples, so that rows can be counted."""
+    found = {table: asked(settings, queries[table]) if table in queries else rows(settings, table) for table in tables}
+    return {table: hashable(rows_) for table, rows_ in found.items()}
 
 
 def rows(settings: Settings, table: str) -> list[Row]:

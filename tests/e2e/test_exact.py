@@ -15,8 +15,7 @@ from footfall.settings import ROOT, Settings
 from footfall.stack import control, flink, postgres
 from footfall.visitors import heartbeat
 
-from . import readers
-from .added_up import Sites, added_up
+from . import added_up, counted_people, readers
 from .helpers import (
     Row,
     add_up,
@@ -31,6 +30,7 @@ from .helpers import (
     moment,
     rows,
     start_job,
+    totals,
     truncate,
     wait_for,
 )
@@ -43,7 +43,7 @@ TABLES = (
     "sessions", "page_views_per_minute", "visit_events", "arrivals_per_minute", "late_events", "rejected_events",
 )  # fmt: skip
 NOTHING = ("custom_events_per_minute", "engagement_per_minute", "elements_per_minute")  # readers only look
-TOTALS = ("pages", "elements", "arrivals", "custom_events", "actions", "links", "traffic", "visitors_per_day")
+TOTALS = (*added_up.TABLES, *counted_people.TABLES)
 TWO_HOURS_MS = 7_200_000
 
 
@@ -75,11 +75,12 @@ def log(stack: Settings, messages: list[readers.Message]) -> Log:
     """Run at parallelism 2 on RocksDB."""
     settings = fresh_topic(stack)
     write(settings, messages)
-    truncate(settings, *TABLES, *NOTHING, *TOTALS, "last_records")
+    truncate(settings, *TABLES, *NOTHING, *TOTALS, "last_records", "visit_days")
     cluster.run(settings, TABLES, parallelism=2, set_=["state.backend.type=rocksdb"])
     add_up(settings)
     records = last_records(settings, len(messages))
-    return Log(settings, records, {table: rows(settings, table) for table in (*TABLES, *TOTALS, "last_records")})
+    found = {table: rows(settings, table) for table in (*TABLES, "last_records")}
+    return Log(settings, records, found | totals(settings, TOTALS, counted_people.QUERIES))
 
 
 def write(settings: Settings, messages: Sequence[readers.Message]) -> None:
@@ -154,16 +155,16 @@ def test_the_last_record_of_each_partition_is_known(log: Log) -> None:
 def test_what_is_added_up_is_what_the_file_gives(
     log: Log, requests: list[readers.Request], sessions: list[Row], table: str
 ) -> None:
-    expected = added_up(
-        {
-            "sessions": sessions, "visit_events": readers.visit_events(requests),
-            "page_views_per_minute": readers.page_views(requests),
-            "arrivals_per_minute": readers.arrivals(log.records), **{name: [] for name in NOTHING},
-        },
-        Sites({}, {}),
-    )  # fmt: skip
-    assert_same_rows(hashable(log.tables[table]), hashable(expected[table]))
-    assert table in ("elements", "custom_events", "actions", "links") or len(expected[table]) > 10
+    tables = {
+        "sessions": sessions, "visit_events": readers.visit_events(requests),
+        "page_views_per_minute": readers.page_views(requests),
+        "arrivals_per_minute": readers.arrivals(log.records), **{name: [] for name in NOTHING},
+    }  # fmt: skip
+    sites = added_up.Sites({}, {})
+    expected = added_up.added_up(tables, sites) | counted_people.counted_people(tables, sites)
+    assert_same_rows(log.tables[table], hashable(expected[table]))
+    none = ("elements", "custom_events", "actions", "links", "attribution", "shared_visitors")
+    assert bool(expected[table]) is (table not in none)
 
 
 def test_a_second_run_into_the_filled_tables_changes_no_row(log: Log) -> None:
