@@ -36,7 +36,10 @@ ROLE_SETTINGS = {
 # Tables without partitions that lose rows by age, and the column that has it. All others go by whole months.
 KEPT_BY_ROW = {"anomalies": "ended", "user_traits": "event_time"}
 # What counts anew the hours that notes name; each is a transaction of its own.
-ROLL_UPS = ("judge_visits", "refresh_traffic", "refresh_pages", "refresh_counts", "refresh_people", "refresh_anomalies")
+ROLL_UPS = (
+    "judge_visits", "refresh_traffic", "refresh_pages", "refresh_counts", "refresh_people", "refresh_anomalies",
+    "refresh_web_vitals", "refresh_funnels",
+)  # fmt: skip
 ADMIN_USER = "postgres"
 CONNECT_SECONDS = 5
 
@@ -157,6 +160,15 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
                 " ON table_name = 'sessions' AND keep IS NOT NULL AND d.day < %s - keep"
                 " WHERE NOT EXISTS (SELECT FROM sessions AS s WHERE s.site = d.site AND s.visitor_id = d.visitor_id"
                 " AND s.session_start = d.first_start)",
+                [today],
+            )
+            # Nor how far somebody came whose actions are gone.
+            connection.execute(
+                "INSERT INTO changed_attempts SELECT DISTINCT a.site, a.visitor_id, '-infinity'::timestamptz"
+                " FROM funnel_attempts AS a"
+                " JOIN retention ON table_name = 'visit_events' AND keep IS NOT NULL AND a.day <= %s - keep"
+                " WHERE NOT EXISTS (SELECT FROM visit_events AS e WHERE e.site = a.site AND e.visitor_id = a.visitor_id"
+                " AND e.event_time = a.step_times[1])",
                 [today],
             )
             # An address that somebody followed may name a person too.
