@@ -23,6 +23,7 @@ SETUP = (
     "INSERT INTO funnel_steps (site, funnel, step, name, event_type, event_name, page_path)"
     " SELECT name, 'order', s.* FROM unnest(%(sites)s::text[]) AS name, (VALUES (1, 'saw a page', 'page', NULL, NULL),"
     " (2, 'followed a link', NULL, 'Link Clicked', NULL), (3, 'ordered', NULL, 'Order Completed', NULL)) AS s",
+    "INSERT INTO changed_funnels SELECT site, funnel FROM funnels",  # all of them at once, as after an edit
     "CREATE UNLOGGED TABLE bench_shares AS SELECT n, (ARRAY(SELECT name FROM unnest(%(sites)s::text[],"
     " %(shares)s::int[]) AS s (name, share), generate_series(1, share)))[1 + n * 617 %% 1000] AS site"
     " FROM generate_series(0, 999) AS n",
@@ -82,7 +83,8 @@ DAY = (
       CASE WHEN is_bot THEN 'user agent' END, is_bot
     FROM bench_day
     """,
-    # Of the actions, the first step of a visit is its view; goals come with its last second.
+    # Of the actions, the first step of a visit is its view; goals come with its last second,
+    # and links are followed before.
     """
     INSERT INTO visit_events (
       site, event_time, message_id, visitor_id, user_id, previous_id, event_type, event_name, is_action, page_path,
@@ -96,7 +98,10 @@ DAY = (
       FROM bench_day, generate_series(1, views) AS view
       UNION ALL
       SELECT
-        site, began + (views - 1) * INTERVAL '40 seconds', md5('t' || n), visitor_id, user_id,
+        site,
+        began + (views - 1) * INTERVAL '40 seconds'
+          * CASE name WHEN 'Link Clicked' THEN trunc(i1::numeric, 3)::float8 ELSE 1 END,
+        md5('t' || n), visitor_id, user_id,
         CASE name WHEN 'alias' THEN 'user' || m + 20 END, CASE name WHEN 'alias' THEN 'alias' ELSE 'track' END,
         nullif(name, 'alias'), true, page, country, NULL, CASE name WHEN 'Link Clicked' THEN 'banner' END,
         CASE name WHEN 'Link Clicked' THEN 'https://out.example/' || floor(power(300, i4)) END, 'x', NULL,
@@ -165,7 +170,7 @@ DAY = (
     SELECT began, 0, n, CASE WHEN i1 < 0.9 THEN site END, 'type is missing', '{}' FROM bench_day WHERE n %% 1000 = 0
     """,
 )  # fmt: skip
-# What the triggers would have noted of the day's rows.
+# What the triggers would have noted of the day's rows, but for the funnels.
 NOTES = (
     "INSERT INTO changed_visits (site, session_start) SELECT DISTINCT site, date_trunc('minute', session_start)"
     " FROM sessions WHERE session_start >= %(begin)s AND session_start < %(end)s",
@@ -186,6 +191,8 @@ NOTES = (
     " UNION SELECT 'custom_events', site, window_start FROM custom_events_per_minute"
     " WHERE window_start >= %(begin)s AND window_start < %(end)s"
     " UNION SELECT 'actions', site, date_trunc('minute', event_time) FROM action_events"
+    " WHERE event_time >= %(begin)s AND event_time < %(end)s",
+    "INSERT INTO changed_web_vitals SELECT DISTINCT site, date_trunc('minute', event_time) FROM web_vitals"
     " WHERE event_time >= %(begin)s AND event_time < %(end)s",
 )  # fmt: skip
 

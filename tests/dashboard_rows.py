@@ -50,7 +50,8 @@ STATEMENTS = (
     " FROM numbers WHERE n %% 100 = 0",
     "INSERT INTO anomalies SELECT 'shop', 'page views', t, t + INTERVAL '5 minutes', 'fewer', 5, 0, 100, 9, t, 0"
     " FROM numbers WHERE n %% 600 = 0",
-    "SELECT refresh_traffic(), refresh_pages(), refresh_counts(), refresh_people()",
+    "SELECT refresh_traffic(), refresh_pages(), refresh_counts(), refresh_people(), refresh_web_vitals(),"
+    " refresh_funnels()",
 )
 
 

@@ -25,7 +25,7 @@ RAW = {
 READS = {
     "realtime": {"": {"visit_events", "sessions"}},
     "visits": {"": {"visit_events", "sessions"}},
-    "web-vitals": {"": {"web_vitals"}},  # percentiles
+    "web-vitals": {"variable page": {"web_vitals"}},  # of the last day
     "pipeline": {
         "Newest event": {"visit_events"},
         "Windows behind events": {"visit_events", "page_views_per_minute"},
@@ -37,9 +37,6 @@ READS = {
         "Wrong clocks": {"arrivals_per_minute"},  # not added up yet
     },
     "funnels": {
-        "Through the funnel": {"visit_events"},
-        "Funnel": {"visit_events"},
-        "From step to step": {"visit_events"},
         "Visitors with a goal": {"visit_events"},  # distinct visitors, by an index of the goals alone
         "Goals": {"visit_events"},
     },

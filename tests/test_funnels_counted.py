@@ -40,7 +40,9 @@ def write_anything(tables: Tables, chance: random.Random) -> None:
 
 def directly(tables: Tables, first: date, last: date) -> list[tuple[int, int, float | None]]:
     """Of each step: visitors, and the median time from the one before, of the visitors that funnel_visitors tells."""
-    found = tables.run(tables.reader, "SELECT depth, step_times FROM funnel_visitors('shop', 'buy', %s, %s)", first, last)
+    found = tables.run(
+        tables.reader, "SELECT depth, step_times FROM funnel_visitors('shop', 'buy', %s, %s)", first, last
+    )
     rows: list[tuple[int, int, float | None]] = []
     for step in (1, 2, 3):
         times = [list(times) for depth, times in found if int(str(depth)) >= step]  # type: ignore[call-overload]
