@@ -192,6 +192,38 @@ def test_a_mail_says_what_fires_and_a_name_with_a_line_break_makes_no_header(inb
     assert inbox.recipients == [["ops@shop.example", "night@shop.example"]]
 
 
+def test_slack_gets_its_own_form_by_the_same_policies_and_no_mention_out_of_a_name(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALERT_SLACK_URL", f"{inbox.environment['ALERT_WEBHOOK_URL']}/slack")
+    monkeypatch.delenv("ALERT_WEBHOOK_URL")
+    monkeypatch.delenv("ALERT_EMAIL")
+    slack = Dispatcher(routes.read(FOLDER), delivery.contact_points(FOLDER))
+    told(slack, [alert(site="<!channel> & co")], at=0)
+    assert told(slack, [alert(site="<!channel> & co")], at=10) == [(SLACK, "firing")]
+    assert told(slack, [], at=320) == [(SLACK, "resolved")]
+    firing, resolved = (post["attachments"][0] for post in inbox.posts)
+    assert [list(post) for post in inbox.posts] == [["attachments"], ["attachments"]]
+    assert firing["title"] == firing["fallback"] == "[FIRING:1] No data &lt;!channel&gt; &amp; co"
+    assert (firing["color"], resolved["color"]) == ("#D63232", "#36a64f")
+    assert firing["text"].startswith("Firing: No data\n&lt;!channel&gt; &amp; co is quiet\n")
+    assert resolved["title"].startswith("[RESOLVED:1]")
+
+
+def test_slack_is_told_where_and_as_whom_the_contact_point_says_and_not_too_much(inbox: Inbox) -> None:
+    settings = {"url": inbox.environment["ALERT_WEBHOOK_URL"], "recipient": "#ops", "username": "Footfall"}
+    notice = Notification(SLACK, "k", {}, tuple(alert(page=f"/{number}") for number in range(100)))
+    ContactPoint(SLACK, "slack", settings).send(notice)
+    [post] = inbox.posts
+    assert (post["channel"], post["username"]) == ("#ops", "Footfall")
+    assert len(post["attachments"][0]["text"]) == delivery.SLACK_LENGTH + 1
+    with pytest.raises(NotDelivered, match="give the contact point a url"):
+        ContactPoint(SLACK, "slack", {"token": "t"}).send(notice)
+    inbox.status = 404
+    with pytest.raises(NotDelivered, match="^Slack answered 404$"):
+        ContactPoint(SLACK, "slack", settings).send(notice)
+
+
 @pytest.mark.parametrize("status", [500, 404, 302])
 def test_what_does_not_take_it_is_tried_again_and_told_once_without_its_address(
     inbox: Inbox, dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture, status: int

@@ -211,8 +211,8 @@ def test_an_alert_rule_has_the_form_that_grafana_provisions(name: str) -> None:
     assert {"summary", "description"} <= rule["annotations"].keys()
     assert rule["labels"]["severity"] in ("info", "warning", "critical")
     assert rule["condition"] in [query["refId"] for query in rule["data"]]
-    runbook, _, heading = rule["annotations"]["runbook"].partition("#")
-    assert f'<a id="{heading}"></a>' in (ROOT / runbook).read_text()
+    page, _, heading = rule["annotations"]["runbook_url"].removeprefix("${DOCS_URL}/").partition("#")
+    assert f'<a id="{heading}"></a>' in (ROOT / "docs" / page.replace(".html", ".md")).read_text()
 
 
 @each_rule

@@ -1,7 +1,8 @@
-"""Notifications to a webhook, as Grafana sends them, and by e-mail: the contact points of dashboards/contact-points.
+"""Notifications to a webhook and to Slack, as Grafana sends them, and by e-mail: those of dashboards/contact-points.
 
-The payload: https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/
-webhook-notifier/. Nothing is sent where the environment gives no address.
+The webhook's payload: https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/
+integrations/webhook-notifier/. Slack's: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks, with
+an attachment as Grafana makes it. Nothing is sent where the environment gives no address.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from footfall.grafana.files import CONTACT_POINT, Json
 from footfall.grafana.server import is_loopback
 
 SECONDS = 10
+SLACK_LENGTH = 3000  # of a text; Slack folds what is longer
 NEVER = "0001-01-01T00:00:00Z"  # what Grafana writes as the end of what has not ended
 SMTP_HOST, SMTP_FROM = "ALERT_SMTP_HOST", "ALERT_SMTP_FROM"
 SMTP_USER, SMTP_PASSWORD = "ALERT_SMTP_USER", "ALERT_SMTP_PASSWORD"
@@ -126,18 +128,40 @@ def contact_points(folder: Path) -> list[ContactPoint]:
 
 
 def _post(settings: Json, notification: Notification) -> None:
-    url, method = str(settings["url"]), str(settings.get("httpMethod") or "POST")
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise NotDelivered("the webhook's address is no http or https")
     user = (settings["username"], settings.get("password", "")) if settings.get("username") else None
+    method = str(settings.get("httpMethod") or "POST")
+    _send("the webhook", method, str(settings["url"]), notification.payload(), user)
+
+
+def _slack(settings: Json, notification: Notification) -> None:
+    """By an incoming webhook; what a title or text would be in Grafana's templates is as a mail has it."""
+    if not settings.get("url"):
+        raise NotDelivered("Slack is told by an incoming webhook alone: give the contact point a url")
+    names = {"recipient": "channel", "username": "username", "icon_emoji": "icon_emoji", "icon_url": "icon_url"}
+    text = _for_slack(notification.text)
+    attachment = {
+        "color": "#D63232" if notification.status == "firing" else "#36a64f", "title": _for_slack(notification.title),
+        "fallback": _for_slack(notification.title),
+        "text": text if len(text) <= SLACK_LENGTH else f"{text[:SLACK_LENGTH]}…",
+    }  # fmt: skip
+    given = {name: str(settings[key]) for key, name in names.items() if settings.get(key)}
+    _send("Slack", "POST", str(settings["url"]), {**given, "attachments": [attachment]})
+
+
+def _for_slack(text: str) -> str:
+    """Without what Slack takes for a mention or link of its own: names of sites come from outside."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _send(whom: str, method: str, url: str, content: Json, user: tuple[str, str] | None = None) -> None:
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise NotDelivered(f"the address of {whom} is no http or https")
     try:
-        answer = niquests.request(
-            method, url, json=notification.payload(), timeout=SECONDS, allow_redirects=False, auth=user
-        )
+        answer = niquests.request(method, url, json=content, timeout=SECONDS, allow_redirects=False, auth=user)
     except (niquests.exceptions.RequestException, OSError) as error:
-        raise NotDelivered(f"the webhook can't be reached: {type(error).__name__}") from None
+        raise NotDelivered(f"{whom} can't be reached: {type(error).__name__}") from None
     if not answer.ok or answer.is_redirect:
-        raise NotDelivered(f"the webhook answered {answer.status_code}")
+        raise NotDelivered(f"{whom} answered {answer.status_code}")
 
 
 def _mail(settings: Json, notification: Notification) -> None:
@@ -169,7 +193,7 @@ def _message(notification: Notification, addresses: list[str]) -> EmailMessage:
     return message
 
 
-SENDERS: dict[str, Callable[[Json, Notification], None]] = {"webhook": _post, "email": _mail}
+SENDERS: dict[str, Callable[[Json, Notification], None]] = {"webhook": _post, "slack": _slack, "email": _mail}
 
 
 def _described(alert: Alert) -> Json:

@@ -24,6 +24,7 @@ from footfall.dashboards_preview.prometheus import SCRAPE_MS, Prometheus, expand
 from footfall.dashboards_preview.queries import Postgres
 from footfall.dashboards_preview.time_ranges import TimeRange, auto_interval_ms, epoch_ms, read_seconds
 from footfall.errors import FootfallError
+from footfall.grafana import placeholders
 
 KEEP = "as before"
 STATES = ("firing", "pending", "error", "no data", "normal", "not evaluated")
@@ -108,6 +109,7 @@ class Alerts:
         if rule.get("isPaused"):
             return {**about, "state": "not evaluated", "needs": "to be resumed: it is paused"}
         try:
+            rule = {**rule, "annotations": placeholders.filled(rule.get("annotations") or {})}
             instances = self._instances(rule, now)
         except NeedsPrometheus:
             return {**about, "state": "not evaluated", "needs": "Prometheus"}

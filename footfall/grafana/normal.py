@@ -41,7 +41,7 @@ def normal(kind: str, found: Json, file: Json | None) -> Json:
         kept |= {key: file[key] for key in ("id", "version") if key in file}
         kept |= {"panels": _panels(kept["panels"], file.get("panels"))} if "panels" in kept else {}
     if kind == RULE:
-        kept = _same_lengths(_without_defaults(kept, before), before)
+        kept = placeholders.kept(_same_lengths(_without_defaults(kept, before), before), before, same=True)
     if kind == MUTE_TIMING:
         kept = _all_without_empty(kept)
     if kind == POLICY:

@@ -1,4 +1,5 @@
-"""Addresses of contact points: ${NAME} in a file, filled from the environment as they are sent, never shown."""
+"""${NAME} in a file, filled from the environment as it is sent: addresses of contact points, which are never shown,
+and DOCS_URL, where the runbooks of alert rules are."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from footfall.errors import FootfallError
 from footfall.grafana.files import Json
 
 PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
+DEFAULTS = {"DOCS_URL": "http://127.0.0.1:8000"}  # where `mkdocs serve` shows docs/
 HIDDEN = "[REDACTED]"  # how Grafana answers what it keeps encrypted
 
 
@@ -25,7 +27,7 @@ def names(content: Any) -> list[str]:
 
 def missing(content: Any) -> list[str]:
     """Those of the names that the environment lacks."""
-    return [name for name in names(content) if not os.environ.get(name)]
+    return [name for name in names(content) if not _value(name)]
 
 
 def filled(content: Json) -> Json:
@@ -55,14 +57,14 @@ def masked(found: Any, file: Any) -> Any:
     return found
 
 
-def kept(value: Any, file: Any) -> Any:
-    """The value with every ${NAME} that the file has in its place."""
+def kept(value: Any, file: Any, same: bool = False) -> Any:
+    """The value with every ${NAME} that the file has in its place; same: only where it is what that stands for."""
     if isinstance(file, str) and PLACEHOLDER.search(file):
-        return file
+        return value if same and (missing(file) or value != _fill(file)) else file
     if isinstance(value, dict) and isinstance(file, dict):
-        return {key: kept(inner, file.get(key)) for key, inner in value.items()}
+        return {key: kept(inner, file.get(key), same) for key, inner in value.items()}
     if isinstance(value, list) and isinstance(file, list) and len(value) == len(file):
-        return [kept(*pair) for pair in zip(value, file, strict=True)]
+        return [kept(*pair, same) for pair in zip(value, file, strict=True)]
     return value
 
 
@@ -73,9 +75,13 @@ def has_hidden(found: Any) -> bool:
     return bool(found == HIDDEN)
 
 
+def _value(name: str) -> str:
+    return (os.environ.get(name) or DEFAULTS.get(name, "")).rstrip("/" if name in DEFAULTS else "")
+
+
 def _fill(value: Any) -> Any:
     if isinstance(value, str):
-        return PLACEHOLDER.sub(lambda match: os.environ[match[1]], value)
+        return PLACEHOLDER.sub(lambda match: _value(match[1]), value)
     if isinstance(value, dict):
         return {key: _fill(inner) for key, inner in value.items()}
     return [_fill(inner) for inner in value] if isinstance(value, list) else value

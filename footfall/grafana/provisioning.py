@@ -2,7 +2,7 @@
 
 What the Grafana in containers reads at its start: the same rules, contact points, mute timings and policy, in the
 format of https://grafana.com/docs/grafana/latest/alerting/set-up/provision-alerting-resources/file-provisioning/.
-There nobody else has routes, so the file holds a whole tree.
+DOCS_URL is filled in as it is made, for Grafana fills nothing in rules. There nobody else has routes, so the file holds a whole tree.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
-from footfall.grafana import files
+from footfall.grafana import files, placeholders
 from footfall.grafana.files import CONTACT_POINT, MUTE_TIMING, POLICY, RULE, Json, Thing
 from footfall.settings import ROOT
 
@@ -19,7 +19,7 @@ FOLDER, INTERVAL, ROOT_RECEIVER = "Footfall", "60s", "footfall email"
 
 
 def content(folder: Path = ROOT / "dashboards") -> Json:
-    """The file. Grafana fills a ${NAME} of a contact point from its own environment, and nothing in rules."""
+    """The file. Grafana fills a ${NAME} of a contact point from its own environment."""
     things = files.read(folder)
     rules = sorted((thing.content for thing in _of(things, RULE)), key=lambda rule: (rule["ruleGroup"], rule["uid"]))
     return {
@@ -50,7 +50,7 @@ def _rule(rule: Json) -> Json:
     notes = dict(rule["annotations"])
     panel = {"dashboardUid": notes.pop("__dashboardUid__"), "panelId": int(notes.pop("__panelId__"))}
     kept = {key: value for key, value in rule.items() if key not in ("folderUID", "ruleGroup")}
-    return {**kept, "annotations": notes, **panel}
+    return {**placeholders.filled({**kept, "annotations": notes}), **panel}
 
 
 if __name__ == "__main__":

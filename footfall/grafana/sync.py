@@ -107,7 +107,7 @@ def _push_one(server: Server, thing: Thing, found: Json | None, dry_run: bool, r
             return Outcome("skipped", thing.name, str(error))
         server.secrets |= {os.environ[name] for name in placeholders.names(thing.content)}
     if thing.kind == RULE:
-        content = {**content, "folderUID": server.folder}
+        content = placeholders.filled({**content, "folderUID": server.folder})
     is_same = found is not None and normal(thing.kind, found, thing.content) == of_file(thing.kind, thing.content)
     if is_same and thing.kind == CONTACT_POINT and placeholders.has_hidden(found):
         is_same, why = not resend, "sent again" if resend else "Grafana hides its address: --resend sends it again"
