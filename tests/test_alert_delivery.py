@@ -220,7 +220,7 @@ def test_slack_is_told_where_and_as_whom_the_contact_point_says_and_not_too_much
     with pytest.raises(NotDelivered, match="give the contact point a url"):
         ContactPoint(SLACK, "slack", {"token": "t"}).send(notice)
     inbox.status = 404
-    with pytest.raises(NotDelivered, match="^Slack answered 404$"):
+    with pytest.raises(NotDelivered, match=r"^Slack answered 404$"):
         ContactPoint(SLACK, "slack", settings).send(notice)
 
 

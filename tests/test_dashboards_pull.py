@@ -126,6 +126,28 @@ def test_an_edited_rule_comes_back_without_what_grafana_fills_in(
     ]  # fmt: skip
 
 
+def test_a_rule_links_its_runbook_where_the_documentation_is(grafana: Client, footfall: Commands, folder: Path) -> None:
+    path = folder / "alerts" / f"{QUIET}.json"
+    before = path.read_text()
+    docs = {"DOCS_URL": "https://docs.shop.example/footfall/"}
+
+    def link() -> object:
+        return grafana.call("GET", f"/v1/provisioning/alert-rules/{QUIET}")["annotations"]["runbook_url"]
+
+    footfall.run(grafana, "push")
+    assert link() == "http://127.0.0.1:8000/operating.html#no-data"
+    assert f"changed   alert rule {QUIET}" in footfall.run(grafana, "push", **docs).lines
+    assert link() == "https://docs.shop.example/footfall/operating.html#no-data"
+    assert footfall.run(grafana, "diff", **docs).lines == ["no difference"]
+    assert footfall.run(grafana, "pull", **docs).lines == ["nothing to bring back"]
+    grafana.edit_rule(lambda rule: rule["annotations"].update(runbook_url="https://wiki.shop.example/quiet"))
+    footfall.run(grafana, "pull", **docs)
+    assert changed_lines(before, path.read_text()) == [
+        '-    "runbook_url": "${DOCS_URL}/operating.html#no-data"',
+        '+    "runbook_url": "https://wiki.shop.example/quiet"',
+    ]
+
+
 def test_what_is_in_another_folder_of_grafana_is_not_ours(grafana: Client, footfall: Commands, folder: Path) -> None:
     other = f"{OWN}-other"
     grafana.call("POST", "/folders", {"uid": other, "title": other})
@@ -176,7 +198,8 @@ def test_a_rule_made_in_grafana_becomes_a_file_that_says_only_what_is_not_a_defa
     path.unlink()
     assert f"alert rule {QUIET} is only in Grafana" in footfall.run(grafana, "diff", code=1).lines
     footfall.run(grafana, "pull", QUIET)
-    expected = {**RULE, "for": "1m", "folderUID": OWN}
+    notes = {**RULE["annotations"], "runbook_url": "http://127.0.0.1:8000/operating.html#no-data"}
+    expected = {**RULE, "for": "1m", "folderUID": OWN, "annotations": notes}
     expected["data"] = [{key: value for key, value in query.items() if value != ""} for query in RULE["data"]]
     assert json.loads(path.read_text()) == expected
     assert footfall.run(grafana, "push").last == "7 unchanged"

@@ -1,4 +1,4 @@
-"""The embedded stack: up, down, status, maintain, demo, benches."""
+"""The embedded stack: up, down, status, migrate, maintain, demo, benches."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from footfall import cluster
+from footfall import cluster, database
 from footfall.commands.common import Duration, out
 from footfall.settings import Settings, load_settings
 from footfall.stack import control
@@ -51,6 +51,24 @@ def status() -> None:
             out.print(line + (f"; {dropped:,} rows came too late for a window" if dropped else ""))
     if not all(part.answers for part in parts):
         sys.exit(1)
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only name the migrations that are missing. Exit code 1 where any is.")
+def migrate(dry_run: bool) -> None:
+    """Bring the tables in Postgres to this version, as footfall_owner; `footfall up` does it by itself.
+
+    For a Postgres of your own (POSTGRES_HOST): roles and database are made where POSTGRES_ADMIN_PASSWORD is given. Jobs
+    may go on writing.
+    """
+    settings = load_settings()
+    if dry_run:
+        missing = database.pending(database.owner(settings))
+        for name in missing or ["nothing to do"]:
+            out.print(name, markup=False)
+        sys.exit(bool(missing))
+    for line in database.prepare(settings) or ["nothing to do"]:
+        out.print(line, markup=False)
 
 
 @click.command()
@@ -133,4 +151,4 @@ def _print_parts(settings: Settings) -> list[control.Part]:
     return parts
 
 
-COMMANDS = (up, down, status, maintain, demo, bench, bench_collector, bench_dashboards)
+COMMANDS = (up, down, status, migrate, maintain, demo, bench, bench_collector, bench_dashboards)

@@ -2,7 +2,8 @@
 
 What the Grafana in containers reads at its start: the same rules, contact points, mute timings and policy, in the
 format of https://grafana.com/docs/grafana/latest/alerting/set-up/provision-alerting-resources/file-provisioning/.
-DOCS_URL is filled in as it is made, for Grafana fills nothing in rules. There nobody else has routes, so the file holds a whole tree.
+DOCS_URL is filled in as it is made, for Grafana fills nothing in rules. Nobody else has routes there, so the file holds
+a whole tree.
 """
 
 from __future__ import annotations

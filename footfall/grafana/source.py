@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from footfall import database
 from footfall.errors import FootfallError
 from footfall.grafana.files import Json
@@ -40,15 +38,16 @@ def push(server: Server, settings: Settings, dry_run: bool, resend: bool) -> tup
 
 
 def wanted_source(settings: Settings) -> Json:
-    """The reader on these settings' Postgres; TLS by PGSSLMODE, else on all but loopback."""
+    """The reader on these settings' Postgres; TLS by POSTGRES_SSLMODE or PGSSLMODE, else on all but loopback."""
     values = settings.values
-    by_host = "disable" if is_loopback(values["POSTGRES_HOST"]) else "require"
+    mode = database.sslmode(settings)
+    if mode in (None, "prefer", "allow"):  # which Grafana does not know
+        mode = "disable" if is_loopback(values["POSTGRES_HOST"]) else "require"
     return {
         "uid": UID, "name": "Footfall", "type": "grafana-postgresql-datasource", "access": "proxy",
         "url": f"{values['POSTGRES_HOST']}:{values['POSTGRES_PORT']}", "user": database.READER,
         "jsonData": {
-            "database": values["POSTGRES_DATABASE"], "postgresVersion": 1500,
-            "sslmode": os.environ.get("PGSSLMODE", by_host),
+            "database": values["POSTGRES_DATABASE"], "postgresVersion": 1500, "sslmode": mode,
         },
     }  # fmt: skip
 
