@@ -30,6 +30,10 @@ from footfall.stack import control, preview
 
 SITE, HISTORY, RATE = "shop", timedelta(hours=24), 20.0
 GOAL = "Order Completed"
+# Name, event and page of each step.
+FUNNEL = (
+    ("saw a product", None, "/p/%"), ("put it into the cart", "Product Added", None), ("bought", GOAL, None),
+)  # fmt: skip
 VISITS_PER_DAY = 4000
 # All of it fits a terminal of 24 lines.
 STYLE: dict[str, Any] = {"box": box.SIMPLE_HEAD, "expand": True}
@@ -190,10 +194,20 @@ def _view(connection: Any, visitors: Visitors) -> Group:
 
 
 def _site(settings: Settings, origins: list[str]) -> str:
-    """The write key of the demo's site."""
+    """The write key of the demo's site, which gets a goal and a funnel too."""
     # Simulated visitors say nothing of their consent; footfall.js always does.
     options = Options(origins=origins, goals=[GOAL], default_consent=Consent.FULL)
-    return sites.ensure(database.owner(settings), SITE, options)
+    owner = database.owner(settings)
+    key = sites.ensure(owner, SITE, options)
+    with database.connect(owner) as connection, connection.transaction():
+        connection.execute("INSERT INTO funnels (site, funnel) VALUES (%s, 'checkout')", [SITE])
+        for step, (name, event, path) in enumerate(FUNNEL, 1):
+            connection.execute(
+                "INSERT INTO funnel_steps (site, funnel, step, name, event_name, page_path)"
+                " VALUES (%s, 'checkout', %s, %s, %s, %s)",
+                [SITE, step, name, event, path],
+            )
+    return key
 
 
 @contextlib.contextmanager
