@@ -39,25 +39,16 @@ WRITES = (
     ON CONFLICT (site, window_start, page_path) DO UPDATE SET page_view_count = EXCLUDED.page_view_count
     """,
 )
-# Steps of a funnel are looked for in every action.
-FUNNEL = (
-    "INSERT INTO funnels (site, funnel) VALUES (%(site)s, 'order')",
-    "INSERT INTO funnel_steps (site, funnel, step, name, event_type, event_name) VALUES"
-    " (%(site)s, 'order', 1, 'came', 'page', NULL), (%(site)s, 'order', 2, 'ordered', NULL, 'Order Completed')",
-)
 REMOVE = (
     "DELETE FROM sessions WHERE site = %(site)s AND session_start >= %(start)s",
     "DELETE FROM visit_events WHERE site = %(site)s AND event_time >= %(start)s",
     "DELETE FROM page_views_per_minute WHERE site = %(site)s"
     " AND window_start >= date_trunc('minute', %(start)s::timestamptz)",
-    "DELETE FROM funnels WHERE site = %(site)s",
 )  # fmt: skip
 
 
 def share_with_triggers(admin: str, now: datetime) -> float:
     """Rows a second with the triggers, to those without: visits, their events and the minutes of their pages.
-
-    The site has one funnel, whose steps half of the events are.
 
     admin: a superuser's connection string. The rows are removed again, and leave notes.
     """
@@ -65,8 +56,6 @@ def share_with_triggers(admin: str, now: datetime) -> float:
     values: dict[str, object] = {"site": SITE, "start": now + timedelta(hours=1), "rows": ROWS}
     with psycopg.connect(admin) as connection:
         connection.execute("SET search_path = public")
-        for statement in FUNNEL:
-            connection.execute(statement.encode(), values)
         for batch in range(ROUNDS):
             for role, measured in speeds.items():
                 connection.execute("SELECT set_config('session_replication_role', %s, false)", [role])

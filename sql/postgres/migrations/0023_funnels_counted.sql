@@ -25,31 +25,22 @@ CREATE TABLE changed_attempts (
   event_time timestamptz NOT NULL
 );
 COMMENT ON TABLE changed_attempts IS
-  'one row per action of some funnel that was written since funnels were last counted';
+  'one row per action that was written since funnels were last counted';
 COMMENT ON COLUMN changed_attempts.site IS 'site of the action';
 COMMENT ON COLUMN changed_attempts.visitor_id IS 'who did it';
 COMMENT ON COLUMN changed_attempts.event_time IS 'when';
 
--- Of a strict funnel every action counts: it may come between two steps.
+-- Every action, whether some funnel asks for it or not: looking that up takes longer, and who does it while a funnel is made
+-- or edited may not know of it yet.
 CREATE FUNCTION note_action() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-  INSERT INTO changed_attempts
-  SELECT a.site, a.visitor_id, a.event_time
-  FROM (VALUES
-    (OLD.site, OLD.visitor_id, OLD.event_time, OLD.is_action, OLD.event_type, OLD.event_name, OLD.page_path, OLD.label),
-    (NEW.site, NEW.visitor_id, NEW.event_time, NEW.is_action, NEW.event_type, NEW.event_name, NEW.page_path, NEW.label)
-  ) AS a (site, visitor_id, event_time, is_action, event_type, event_name, page_path, label)
-  WHERE a.is_action AND EXISTS (
-    SELECT FROM funnels AS f JOIN funnel_steps AS s USING (site, funnel)
-    WHERE f.site = a.site AND (
-      f.is_strict
-      OR (s.event_type IS NULL OR s.event_type = a.event_type)
-        AND (s.event_name IS NULL OR s.event_name = a.event_name)
-        AND (s.page_path IS NULL OR a.page_path LIKE s.page_path)
-        AND (s.label IS NULL OR s.label = a.label)
-    )
-  );
+  IF TG_OP <> 'INSERT' THEN
+    INSERT INTO changed_attempts VALUES (OLD.site, OLD.visitor_id, OLD.event_time);
+  END IF;
+  IF TG_OP <> 'DELETE' THEN
+    INSERT INTO changed_attempts VALUES (NEW.site, NEW.visitor_id, NEW.event_time);
+  END IF;
   RETURN NULL;
 END
 $$;
@@ -58,6 +49,7 @@ CREATE TRIGGER note_lost_action AFTER DELETE ON visit_events FOR EACH ROW WHEN (
 -- A replay writes most rows as they were.
 CREATE TRIGGER note_changed_action AFTER UPDATE ON visit_events FOR EACH ROW
 WHEN (
+  (OLD.is_action OR NEW.is_action) AND
   (OLD.site, OLD.event_time, OLD.message_id, OLD.visitor_id, OLD.is_action, OLD.event_type, OLD.event_name, OLD.page_path,
     OLD.label)
   IS DISTINCT FROM

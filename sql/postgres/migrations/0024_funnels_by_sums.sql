@@ -232,7 +232,6 @@ $$;
 CREATE FUNCTION refresh_funnels() RETURNS bigint
 LANGUAGE plpgsql SET timezone = 'UTC' AS $$
 DECLARE
-  writers text[];
   here record;
   asked funnels;
   visitors text[];
@@ -245,21 +244,6 @@ BEGIN
   END IF;
   CREATE TEMPORARY TABLE edited_funnels ON COMMIT DROP AS SELECT * FROM changed_funnels WHERE false;
   WITH notes AS (DELETE FROM changed_funnels RETURNING *) INSERT INTO edited_funnels SELECT DISTINCT * FROM notes;
-  -- Whoever wrote while a funnel was edited may not have known it and left no note: wait for these to commit, a little.
-  IF EXISTS (SELECT FROM edited_funnels) THEN
-    FOR attempt IN 0..50 LOOP
-      SELECT array_agg(virtualtransaction) INTO writers FROM pg_locks
-      WHERE locktype = 'relation' AND relation = 'visit_events'::regclass AND mode = 'RowExclusiveLock'
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
-        AND (attempt = 0 OR virtualtransaction = ANY (writers));
-      EXIT WHEN writers IS NULL;
-      PERFORM pg_sleep(0.1);
-    END LOOP;
-    IF writers IS NOT NULL THEN
-      INSERT INTO changed_funnels SELECT * FROM edited_funnels;
-      TRUNCATE edited_funnels;
-    END IF;
-  END IF;
   CREATE TEMPORARY TABLE attempt_notes ON COMMIT DROP AS SELECT * FROM changed_attempts WHERE false;
   WITH notes AS (DELETE FROM changed_attempts RETURNING *)
   INSERT INTO attempt_notes SELECT site, visitor_id, min(event_time) FROM notes GROUP BY site, visitor_id;
@@ -272,8 +256,7 @@ BEGIN
   FOR here IN
     SELECT f AS funnel, e.site IS NOT NULL AS is_edited
     FROM funnels AS f LEFT JOIN edited_funnels AS e USING (site, funnel)
-    WHERE NOT EXISTS (SELECT FROM changed_funnels AS c WHERE c.site = f.site AND c.funnel = f.funnel)
-      AND (SELECT count(*) > 0 AND count(*) = max(s.step) FROM funnel_steps AS s WHERE s.site = f.site AND s.funnel = f.funnel)
+    WHERE (SELECT count(*) > 0 AND count(*) = max(s.step) FROM funnel_steps AS s WHERE s.site = f.site AND s.funnel = f.funnel)
   LOOP
     asked := here.funnel;
     IF here.is_edited THEN
