@@ -28,7 +28,7 @@ import psycopg
 from rich.console import Console
 
 from footfall import cluster, database, suite
-from footfall.bench_suite import in_words, measure_suite
+from footfall.bench_suite import SITES, in_words, measure_suite
 from footfall.errors import FootfallError
 from footfall.events import record_count, sender
 from footfall.latency import measure_latency
@@ -258,7 +258,10 @@ def _clean(settings: Settings) -> None:
     with psycopg.connect(database.owner(settings), autocommit=True) as connection:
         for table in suite.written_tables():
             if table not in OF_NO_SITE:
-                connection.execute(f"DELETE FROM {table} WHERE site IN ('bench', 'latency', '') OR site IS NULL")  # noqa: S608
+                connection.execute(
+                    f"DELETE FROM {table} WHERE site = ANY (%s) OR site IS NULL",  # noqa: S608
+                    [[*SITES, "latency", ""]],
+                )
 
 
 def _print(out: Console, result: Figures) -> None:

@@ -21,7 +21,7 @@ from footfall.submission import start
 from footfall.suite import SQL
 from jobs.sql_suite import job_names
 
-SITE, TOPIC = "bench", "bench_suite"
+SITES, TOPIC = ("bench", "bench2", "bench3", "bench4", "bench5"), "bench_suite"
 SAMPLE_SECONDS = 5
 NO_WATERMARK = -(2**63)
 Figures = dict[str, Any]
@@ -48,11 +48,12 @@ def measure_suite(out: Console, settings: Settings, rate: int, duration: timedel
             with out.status(f"all jobs at {rate:,} events/s") as status:
 
                 def show(sent: int) -> None:
-                    if sent % rate == 0:
+                    if sent % rate < len(SITES):
                         status.update(f"all jobs at {rate:,} events/s: {sent:,} events")
 
                 begun = time.monotonic()
-                sent = live(settings, seed=5, site=SITE, rate=rate, duration=duration, progress=show)
+                site, *also = SITES
+                sent = live(settings, seed=5, site=site, rate=rate, duration=duration, progress=show, also=also)
                 reached = sent / (time.monotonic() - begun)
         finally:
             done.set()

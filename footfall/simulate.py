@@ -7,7 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from footfall.errors import FootfallError
@@ -49,8 +49,12 @@ def live(
     rate: float,
     duration: timedelta | None = None,
     progress: Callable[[int], None] = lambda count: None,
+    also: Sequence[str] = (),
 ) -> int:
-    """Write rate events a second, each at its time, with a heartbeat to every partition; returns the count."""
+    """Write rate events a second, each at its time, with a heartbeat to every partition; returns the count.
+
+    also: further sites, which have the same visitors at the same time; a copy of an event is made sooner than an event.
+    """
     next_beat = datetime.now(UTC)
     with sender(settings, linger_ms=5) as topic:
 
@@ -60,8 +64,10 @@ def live(
                 _beat(topic, site, now)
                 next_beat = now + timedelta(seconds=HEARTBEAT_SECONDS)
 
-        for arrival in _in_time(seed, site, rate, duration, beat):
+        for arrival in _in_time(seed, site, rate / (1 + len(also)), duration, beat):
             topic.send(arrival.key, arrival.value)
+            for other in also:
+                topic.send(_of(other, site, b"%b:", arrival.key), _of(other, site, b'"site":"%b"', arrival.value))
             progress(topic.sent)
         return topic.sent
 
@@ -132,6 +138,10 @@ def _in_time(
             time.sleep(min(wait, 0.2))
             meanwhile()
         yield arrival
+
+
+def _of(site: str, before: str, form: bytes, text: bytes) -> bytes:
+    return text.replace(form % before.encode(), form % site.encode(), 1)
 
 
 def _beat(topic: Sender, site: str, now: datetime) -> None:
