@@ -156,18 +156,23 @@ def erase(owner: str, given: Given) -> Found:
 
 
 def _refuse_from_now_on(connection: Connection, person: Person) -> None:
-    """Write the person's ids into erased_ids, until now, or until the latest row where a clock was ahead of ours."""
+    """Write the person's ids into erased_ids, until now, or until the latest row where a clock was ahead of ours.
+
+    The trigger that refuses their rows is off where nobody was erased yet.
+    """
     marks = [("user", id_) for id_ in person.user_ids] + [("visitor", id_) for id_ in person.visitor_ids]
     times = []
     for table in WRITTEN:
+        connection.execute(_about(table, "ALTER TABLE {table} ENABLE TRIGGER refuse_erased"))
         query = _about(table, "SELECT max({time}) + INTERVAL '1 ms' FROM {table} WHERE {rows}")
         times += [time for (time,) in connection.execute(query, person.values) if time is not None]
         if table.own_id:
             query = _about(table, "SELECT DISTINCT {own_id} FROM {table} WHERE {rows}")
             marks += [(table.kind, id_) for (id_,) in connection.execute(query, person.values)]
     connection.execute(
-        "INSERT INTO erased_ids SELECT %(site)s, erased_hash(kind, %(site)s, id), greatest(clock_timestamp(), %(last)s)"
-        " FROM unnest(%(kinds)s::text[], %(ids)s::text[]) AS m (kind, id)"
+        "INSERT INTO erased_ids"
+        " SELECT %(site)s, erased_hash(key, kind, %(site)s, id), greatest(clock_timestamp(), %(last)s)"
+        " FROM erasure_key CROSS JOIN unnest(%(kinds)s::text[], %(ids)s::text[]) AS m (kind, id)"
         " ON CONFLICT (site, id_hash) DO UPDATE SET erased_until = EXCLUDED.erased_until",
         {
             "site": person.site, "last": max(times, default=None),

@@ -18,74 +18,75 @@ CREATE TABLE erased_ids (
   erased_until timestamptz NOT NULL,
   PRIMARY KEY (site, id_hash)
 );
+CREATE INDEX ON erased_ids (site, erased_until);
 COMMENT ON TABLE erased_ids IS 'one row per id whose rows were erased and are not to be written again';
 COMMENT ON COLUMN erased_ids.site IS 'site of the rows';
 COMMENT ON COLUMN erased_ids.id_hash IS 'what erased_hash makes of the id';
 COMMENT ON COLUMN erased_ids.erased_until IS 'rows of earlier times are refused; who comes back later is a new person';
 
--- HMAC's construction of two rounds, of SHA-256, with the kind of the id and its site.
-CREATE FUNCTION erased_hash(kind text, site_name text, id text) RETURNS bytea
+-- HMAC's construction of two rounds. Neither kind nor site can hold the character that ends them. Without FROM and STRICT
+-- Postgres writes it into the query that calls it, which takes a fifth of the time of a call.
+CREATE FUNCTION erased_hash(key bytea, kind text, site_name text, id text) RETURNS bytea
 LANGUAGE sql STABLE AS $$
-  SELECT sha256(key || sha256(
-    key || sha256(convert_to(kind, 'UTF8')) || sha256(convert_to(site_name, 'UTF8')) || convert_to(id, 'UTF8')
-  ))
-  FROM erasure_key
+  SELECT sha256(key || sha256(key || convert_to(kind || chr(31) || site_name || chr(31) || id, 'UTF8')))
 $$;
 COMMENT ON FUNCTION erased_hash IS 'the hash by which an id that was erased is known again: of a user, visitor, message or record';
-
-CREATE FUNCTION is_erased(kind text, site_name text, id text, happened_at timestamptz) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (
-    SELECT FROM erased_ids
-    WHERE site = site_name AND id_hash = erased_hash(kind, site_name, id) AND erased_until > happened_at
-  )
-$$;
-COMMENT ON FUNCTION is_erased IS 'whether a row of this id and time was erased';
 
 -- Whose a row is, is told as ids_of_person tells it: by its user, and where it has none by its visitor.
 -- As the owner: who writes rows may not read who was erased.
 CREATE FUNCTION refuse_erased() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
-  refused boolean;
+  happened_at timestamptz;
+  kind text := 'user';
+  id text;
+  replaced_id text;
 BEGIN
-  IF NOT EXISTS (SELECT FROM erased_ids WHERE site = NEW.site) THEN
+  -- Branches, and not a function for each table: a column is looked for only where it is used.
+  CASE TG_ARGV[0]
+    WHEN 'sessions' THEN happened_at := NEW.session_start; id := NEW.user_id;
+    WHEN 'visit_events' THEN happened_at := NEW.event_time; id := NEW.user_id; replaced_id := NEW.previous_id;
+    WHEN 'user_traits' THEN happened_at := NEW.event_time; id := nullif(NEW.user_id, '');
+    WHEN 'late_events' THEN happened_at := NEW.event_time;
+    WHEN 'web_vitals' THEN happened_at := NEW.event_time; kind := 'message'; id := NEW.message_id;
+    WHEN 'rejected_events' THEN
+      happened_at := NEW.received_at; kind := 'record'; id := NEW.kafka_partition || ':' || NEW.kafka_offset;
+  END CASE;
+  -- What happens now is later than every erasure, and needs no hash.
+  IF NOT EXISTS (SELECT FROM erased_ids WHERE site = NEW.site AND erased_until > happened_at) THEN
     RETURN NEW;
   END IF;
-  -- Branches, and not functions for each table: a column is looked for only where it is used.
-  CASE TG_ARGV[0]
-    WHEN 'sessions' THEN
-      refused := CASE
-        WHEN NEW.user_id IS NULL THEN is_erased('visitor', NEW.site, NEW.visitor_id, NEW.session_start)
-        ELSE is_erased('user', NEW.site, NEW.user_id, NEW.session_start)
-      END;
-    WHEN 'visit_events' THEN
-      refused := CASE
-        WHEN NEW.user_id IS NULL THEN is_erased('visitor', NEW.site, NEW.visitor_id, NEW.event_time)
-        ELSE is_erased('user', NEW.site, NEW.user_id, NEW.event_time)
-      END OR NEW.previous_id IS NOT NULL AND is_erased('user', NEW.site, NEW.previous_id, NEW.event_time);
-    WHEN 'user_traits' THEN
-      refused := CASE NEW.user_id
-        WHEN '' THEN is_erased('visitor', NEW.site, NEW.visitor_id, NEW.event_time)
-        ELSE is_erased('user', NEW.site, NEW.user_id, NEW.event_time)
-      END;
-    WHEN 'late_events' THEN
-      refused := is_erased('visitor', NEW.site, NEW.visitor_id, NEW.event_time);
-    WHEN 'web_vitals' THEN
-      refused := is_erased('message', NEW.site, NEW.message_id, NEW.event_time);
-    WHEN 'rejected_events' THEN
-      refused := is_erased('record', NEW.site, NEW.kafka_partition || ':' || NEW.kafka_offset, NEW.received_at);
-  END CASE;
-  RETURN CASE WHEN refused THEN NULL ELSE NEW END;
+  IF id IS NULL THEN
+    kind := 'visitor';
+    id := NEW.visitor_id;
+  END IF;
+  IF EXISTS (
+    SELECT FROM erasure_key AS k JOIN erased_ids AS e ON e.id_hash = erased_hash(k.key, kind, NEW.site, id)
+    WHERE e.site = NEW.site AND e.erased_until > happened_at
+  ) OR replaced_id IS NOT NULL AND EXISTS (
+    SELECT FROM erasure_key AS k JOIN erased_ids AS e ON e.id_hash = erased_hash(k.key, 'user', NEW.site, replaced_id)
+    WHERE e.site = NEW.site AND e.erased_until > happened_at
+  ) THEN
+    RETURN NULL;
+  END IF;
+  RETURN NEW;
 END
 $$;
-CREATE TRIGGER refuse_erased BEFORE INSERT ON sessions FOR EACH ROW EXECUTE FUNCTION refuse_erased('sessions');
-CREATE TRIGGER refuse_erased BEFORE INSERT ON visit_events FOR EACH ROW EXECUTE FUNCTION refuse_erased('visit_events');
-CREATE TRIGGER refuse_erased BEFORE INSERT ON user_traits FOR EACH ROW EXECUTE FUNCTION refuse_erased('user_traits');
-CREATE TRIGGER refuse_erased BEFORE INSERT ON late_events FOR EACH ROW EXECUTE FUNCTION refuse_erased('late_events');
-CREATE TRIGGER refuse_erased BEFORE INSERT ON web_vitals FOR EACH ROW EXECUTE FUNCTION refuse_erased('web_vitals');
-CREATE TRIGGER refuse_erased BEFORE INSERT ON rejected_events
-FOR EACH ROW EXECUTE FUNCTION refuse_erased('rejected_events');
+
+-- Off until somebody is erased: writers pay for it only then. `footfall person erase` turns it on.
+DO $$
+DECLARE
+  name text;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['sessions', 'visit_events', 'user_traits', 'late_events', 'web_vitals', 'rejected_events']
+  LOOP
+    EXECUTE format(
+      'CREATE TRIGGER refuse_erased BEFORE INSERT ON %1$I FOR EACH ROW EXECUTE FUNCTION refuse_erased(%1$L)', name
+    );
+    EXECUTE format('ALTER TABLE %I DISABLE TRIGGER refuse_erased', name);
+  END LOOP;
+END
+$$;
 
 -- person_visits, told from the indexes of one site alone.
 CREATE FUNCTION person_of(site_name text, given_user text, given_visitor text) RETURNS text
@@ -144,5 +145,5 @@ DROP TRIGGER refuse_erased ON late_events;
 DROP TRIGGER refuse_erased ON user_traits;
 DROP TRIGGER refuse_erased ON visit_events;
 DROP TRIGGER refuse_erased ON sessions;
-DROP FUNCTION refuse_erased, is_erased, erased_hash;
+DROP FUNCTION refuse_erased, erased_hash;
 DROP TABLE erased_ids, erasure_key;
