@@ -69,7 +69,8 @@ def _given(site: str, user_id: str | None, anonymous_id: str | None) -> Given:
 
 def _print(found: Found, what: str) -> None:
     ids = found.person
-    known = f"user ids: {len(ids.user_ids)}, visitor ids: {len(ids.visitor_ids)}"
+    devices = set(ids.visitor_ids) - set(ids.user_ids)  # an event without anonymousId has its user as its visitor
+    known = f"user ids: {len(ids.user_ids)}, visitor ids: {len(devices)}"
     out.print(f"person {ids.person_id} on site {ids.site} ({known}); rows {what}:", markup=False)
     for table, count in found.rows.items():
         out.print(f"  {table:<16} {count:>9,}", markup=False)
