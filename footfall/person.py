@@ -151,7 +151,10 @@ def erase(owner: str, given: Given) -> Found:
         for table in WRITTEN:
             connection.execute(_about(table, "DELETE FROM {table} WHERE {rows}"), found.person.values)
         connection.execute("SELECT refresh_people()")
-    database.add_up(owner)
+    try:
+        database.add_up(owner)
+    except database.DatabaseError as error:
+        raise database.DatabaseError(f"the rows are erased, but not yet taken out of all sums: {error}") from None
     return found
 
 

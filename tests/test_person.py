@@ -248,6 +248,23 @@ def test_writers_that_do_not_let_go_are_one_line_and_nothing_is_erased(
     assert two_people.run(two_people.owner, "SELECT 1 FROM erased_ids") == []
 
 
+def test_sums_that_can_not_be_counted_now_do_not_keep_the_rows(
+    two_people: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_owner: str) -> None:
+        raise DatabaseError("Postgres is away")
+
+    add_up = database.add_up
+    monkeypatch.setattr(database, "add_up", away)
+    with pytest.raises(
+        DatabaseError, match=r"^the rows are erased, but not yet taken out of all sums: Postgres is away$"
+    ):
+        person.erase(two_people.owner, Given("shop", user_id="annika"))
+    assert len(rows_of(two_people)["sessions"]) == 2
+    add_up(two_people.owner)  # as `footfall maintain` does
+    assert two_people.run(two_people.reader, "SELECT visitor_count FROM visitors_per_day") == [(1,)]
+
+
 def test_who_was_erased_is_a_secret_of_the_owner_and_no_hash_can_be_tried_out_without_the_key(
     two_people: Tables,
 ) -> None:
