@@ -66,9 +66,16 @@ WRITTEN = (
     PersonalTable("sessions", "session_start", _BY_USER),
     PersonalTable("visit_events", "event_time", _EVENTS),
 )  # fmt: skip
+# A note of visits that are to be judged, by a hash of the visitor.
+NOTED = PersonalTable(
+    "unjudged_visits", "session_start",
+    sql.SQL(
+        "(site, session_start, session_id) IN (SELECT site, session_start, session_id FROM sessions WHERE {})"
+    ).format(_BY_USER),
+)  # fmt: skip
 # Made of the others by refresh_people, which takes out of its sums what the person had added before it forgets them.
 COUNTED = PersonalTable("visit_days", "day", sql.SQL("site = %(site)s AND person_id = %(person)s"))
-TABLES = (*WRITTEN, COUNTED)
+TABLES = (NOTED, *WRITTEN, COUNTED)
 # Visits and events of visitors that several users have been, of none of them.
 NOBODYS = sql.SQL("site = %(site)s AND user_id IS NULL AND visitor_id = ANY (%(shared)s)")
 
@@ -148,7 +155,7 @@ def erase(owner: str, given: Given) -> Found:
         connection.execute(sql.SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(names))
         found = _find(connection, given)
         _refuse_from_now_on(connection, found.person)
-        for table in WRITTEN:
+        for table in (NOTED, *WRITTEN):
             connection.execute(_about(table, "DELETE FROM {table} WHERE {rows}"), found.person.values)
         connection.execute("SELECT refresh_people()")
     try:
@@ -166,7 +173,7 @@ def _refuse_from_now_on(connection: Connection, person: Person) -> None:
     marks = [("user", id_) for id_ in person.user_ids] + [("visitor", id_) for id_ in person.visitor_ids]
     times = []
     for table in WRITTEN:
-        connection.execute(_about(table, "ALTER TABLE {table} ENABLE TRIGGER refuse_erased"))
+        connection.execute(_about(table, "ALTER TABLE {table} ENABLE TRIGGER erased_are_refused"))
         query = _about(table, "SELECT max({time}) + INTERVAL '1 ms' FROM {table} WHERE {rows}")
         times += [time for (time,) in connection.execute(query, person.values) if time is not None]
         if table.own_id:

@@ -21,7 +21,16 @@ from footfall.errors import FootfallError
 from footfall.person import TABLES, WRITTEN, Given
 
 Rows = dict[str, list[str]]
-DETAILS = ("late_events", "rejected_events", "sessions", "user_traits", "visit_days", "visit_events", "web_vitals")
+DETAILS = (
+    "late_events",
+    "rejected_events",
+    "sessions",
+    "unjudged_visits",
+    "user_traits",
+    "visit_days",
+    "visit_events",
+    "web_vitals",
+)
 
 
 def rows_of(tables: Tables) -> Rows:
@@ -72,7 +81,8 @@ def two_people(tables: Tables) -> Tables:
     add_site(tables, goals=["Opened"])
     tables.run(tables.owner, "UPDATE sites SET traits = '{plan}'")
     for number, (visitor, user) in enumerate([("phone", "annika"), ("laptop", "a-1"), ("desk", "bob")]):
-        add_session(tables, f"{visitor} 1", visitor=visitor, start=at("11:00:00"))
+        views = 20 if visitor == "phone" else 1  # of which the events are not there
+        add_session(tables, f"{visitor} 1", visitor=visitor, start=at("11:00:00"), pages=views)
         add_session(tables, f"{visitor} 2", visitor=visitor, start=at("12:00:00"), user=user)
         add_event(tables, visitor=visitor, time=at("11:00:00"), type_="page")
         add_event(tables, visitor=visitor, time=at("12:00:00"), name="Opened", user=user)
@@ -98,7 +108,8 @@ def test_all_rows_of_a_person_are_written_out_and_nobody_elses(two_people: Table
     }  # fmt: skip
     assert found == person.look(two_people.owner, given)
     assert found.rows == {
-        "web_vitals": 2, "rejected_events": 2, "late_events": 2, "user_traits": 4, "sessions": 4, "visit_events": 5,
+        "unjudged_visits": 1, "web_vitals": 2, "rejected_events": 2, "late_events": 2, "user_traits": 4, "sessions": 4,
+        "visit_events": 5,
         "visit_days": 2,
     }  # fmt: skip
     assert {name: sum(line["table"] == name for line in rest) for name in found.rows} == found.rows
@@ -142,6 +153,7 @@ def test_a_replay_brings_nothing_back_and_who_comes_back_is_new(two_people: Tabl
     replay(two_people, log)
     replay(two_people, {"visit_events": ahead})
     assert two_people.places("sessions") == ["sessions_2026_01"] * 2
+    assert two_people.run(two_people.owner, "SELECT session_id FROM unjudged_visits") == []
     assert rows_of(two_people) == left
     later = datetime.now(UTC) + timedelta(minutes=3)
     add_session(two_people, "new", visitor="phone", start=later)
@@ -284,7 +296,7 @@ def test_who_was_erased_is_a_secret_of_the_owner_and_no_hash_can_be_tried_out_wi
 
 
 def test_every_table_with_an_id_of_somebody_is_looked_at(untouched: Tables) -> None:
-    columns = ("visitor_id", "user_id", "previous_id", "person_id", "message_id", "original")
+    columns = ("visitor_id", "session_id", "user_id", "previous_id", "person_id", "message_id", "original")
     query = (
         "SELECT DISTINCT c.relname FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid"
         " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition"

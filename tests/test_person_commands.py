@@ -47,7 +47,8 @@ def test_erasing_says_what_it_would_asks_and_does_it(shop: Tables) -> None:
     assert told.exit_code == 0
     assert "person annika on site shop (user ids: 1, visitor ids: 1); rows would be erased:" in told.output
     assert [line.split() for line in told.output.splitlines() if line.startswith("  ")] == [
-        ["web_vitals", "0"], ["rejected_events", "0"], ["late_events", "0"], ["user_traits", "0"], ["sessions", "1"],
+        ["unjudged_visits", "0"], ["web_vitals", "0"], ["rejected_events", "0"], ["late_events", "0"],
+        ["user_traits", "0"], ["sessions", "1"],
         ["visit_events", "1"], ["visit_days", "0"],
     ]  # fmt: skip
     refused = person(shop, "erase", *annika, answer="n\n")

@@ -74,6 +74,7 @@ END
 $$;
 
 -- Off until somebody is erased: writers pay for it only then. `footfall person erase` turns it on.
+-- By its name it comes before judge_visit, which leaves a note of the visit.
 DO $$
 DECLARE
   name text;
@@ -81,9 +82,9 @@ BEGIN
   FOREACH name IN ARRAY ARRAY['sessions', 'visit_events', 'user_traits', 'late_events', 'web_vitals', 'rejected_events']
   LOOP
     EXECUTE format(
-      'CREATE TRIGGER refuse_erased BEFORE INSERT ON %1$I FOR EACH ROW EXECUTE FUNCTION refuse_erased(%1$L)', name
+      'CREATE TRIGGER erased_are_refused BEFORE INSERT ON %1$I FOR EACH ROW EXECUTE FUNCTION refuse_erased(%1$L)', name
     );
-    EXECUTE format('ALTER TABLE %I DISABLE TRIGGER refuse_erased', name);
+    EXECUTE format('ALTER TABLE %I DISABLE TRIGGER erased_are_refused', name);
   END LOOP;
 END
 $$;
@@ -139,11 +140,11 @@ COMMENT ON FUNCTION ids_of_person IS
 -- migrate:down
 
 DROP FUNCTION ids_of_person, person_of;
-DROP TRIGGER refuse_erased ON rejected_events;
-DROP TRIGGER refuse_erased ON web_vitals;
-DROP TRIGGER refuse_erased ON late_events;
-DROP TRIGGER refuse_erased ON user_traits;
-DROP TRIGGER refuse_erased ON visit_events;
-DROP TRIGGER refuse_erased ON sessions;
+DROP TRIGGER erased_are_refused ON rejected_events;
+DROP TRIGGER erased_are_refused ON web_vitals;
+DROP TRIGGER erased_are_refused ON late_events;
+DROP TRIGGER erased_are_refused ON user_traits;
+DROP TRIGGER erased_are_refused ON visit_events;
+DROP TRIGGER erased_are_refused ON sessions;
 DROP FUNCTION refuse_erased, erased_hash;
 DROP TABLE erased_ids, erasure_key;
