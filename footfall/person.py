@@ -73,9 +73,13 @@ NOTED = PersonalTable(
         "(site, session_start, session_id) IN (SELECT site, session_start, session_id FROM sessions WHERE {})"
     ).format(_BY_USER),
 )  # fmt: skip
-# Made of the others by refresh_people, which takes out of its sums what the person had added before it forgets them.
-COUNTED = PersonalTable("visit_days", "day", sql.SQL("site = %(site)s AND person_id = %(person)s"))
-TABLES = (NOTED, *WRITTEN, COUNTED)
+# Made of the others by these functions, which take out of their sums what the person had added before they forget it.
+REFRESHES = sql.SQL("SELECT refresh_people(), refresh_funnels()")
+COUNTED = (
+    PersonalTable("visit_days", "day", sql.SQL("site = %(site)s AND person_id = %(person)s")),
+    PersonalTable("funnel_attempts", "day", sql.SQL("site = %(site)s AND visitor_id = ANY (%(visitors)s)")),
+)
+TABLES = (NOTED, *WRITTEN, *COUNTED)
 # Visits and events of visitors that several users have been, of none of them.
 NOBODYS = sql.SQL("site = %(site)s AND user_id IS NULL AND visitor_id = ANY (%(shared)s)")
 
@@ -157,7 +161,7 @@ def erase(owner: str, given: Given) -> Found:
         _refuse_from_now_on(connection, found.person)
         for table in (NOTED, *WRITTEN):
             connection.execute(_about(table, "DELETE FROM {table} WHERE {rows}"), found.person.values)
-        connection.execute("SELECT refresh_people()")
+        connection.execute(REFRESHES)
     try:
         database.add_up(owner)
     except database.DatabaseError as error:

@@ -22,6 +22,7 @@ from footfall.person import TABLES, WRITTEN, Given
 
 Rows = dict[str, list[str]]
 DETAILS = (
+    "funnel_attempts",
     "late_events",
     "rejected_events",
     "sessions",
@@ -80,6 +81,12 @@ def two_people(tables: Tables) -> Tables:
     """annika with two devices, who was a-1 before; and bob."""
     add_site(tables, goals=["Opened"])
     tables.run(tables.owner, "UPDATE sites SET traits = '{plan}'")
+    tables.run(tables.owner, "INSERT INTO funnels (site, funnel) VALUES ('shop', 'opening')")
+    tables.run(
+        tables.owner,
+        "INSERT INTO funnel_steps (site, funnel, step, name, event_name)"
+        " VALUES ('shop', 'opening', 1, 'opens', 'Opened')",
+    )
     for number, (visitor, user) in enumerate([("phone", "annika"), ("laptop", "a-1"), ("desk", "bob")]):
         views = 20 if visitor == "phone" else 1  # of which the events are not there
         add_session(tables, f"{visitor} 1", visitor=visitor, start=at("11:00:00"), pages=views)
@@ -109,8 +116,7 @@ def test_all_rows_of_a_person_are_written_out_and_nobody_elses(two_people: Table
     assert found == person.look(two_people.owner, given)
     assert found.rows == {
         "unjudged_visits": 1, "web_vitals": 2, "rejected_events": 2, "late_events": 2, "user_traits": 4, "sessions": 4,
-        "visit_events": 5,
-        "visit_days": 2,
+        "visit_events": 5, "visit_days": 2, "funnel_attempts": 2,
     }  # fmt: skip
     assert {name: sum(line["table"] == name for line in rest) for name in found.rows} == found.rows
     assert {line["row"]["lcp_ms"] for line in rest if line["table"] == "web_vitals"} == {2.5}
@@ -304,5 +310,7 @@ def test_every_table_with_an_id_of_somebody_is_looked_at(untouched: Tables) -> N
     )
     found = {str(row[0]) for row in untouched.run(untouched.owner, query, list(columns))}
     # Notes, which add_up takes away at the end of it, and devices that several people share.
-    assert found - {table.name for table in TABLES} == {"changed_visits", "changed_visitors", "shared_visitors"}
+    assert found - {table.name for table in TABLES} == {
+        "changed_visits", "changed_visitors", "changed_attempts", "shared_visitors"
+    }  # fmt: skip
     assert sorted(table.name for table in TABLES) == list(DETAILS)

@@ -49,7 +49,7 @@ def test_erasing_says_what_it_would_asks_and_does_it(shop: Tables) -> None:
     assert [line.split() for line in told.output.splitlines() if line.startswith("  ")] == [
         ["unjudged_visits", "0"], ["web_vitals", "0"], ["rejected_events", "0"], ["late_events", "0"],
         ["user_traits", "0"], ["sessions", "1"],
-        ["visit_events", "1"], ["visit_days", "0"],
+        ["visit_events", "1"], ["visit_days", "0"], ["funnel_attempts", "0"],
     ]  # fmt: skip
     refused = person(shop, "erase", *annika, answer="n\n")
     assert refused.exit_code == 1
