@@ -59,11 +59,11 @@ def bench_collector(out: Console, *, seconds: int, rounds: int, output: Path) ->
     key = sites.ensure(owner, SITE, Options(requests_per_second=0))
     measured: dict[str, list[Figures]] = {}
     try:
-        with _collector(settings) as url:
+        with _collector(settings) as (url, process):
             for number in range(rounds):
                 for load in _loads(url, key):
                     with out.status(f"round {number + 1} of {rounds}: {load.name}"):
-                        figures = _measure(url, load, seconds)
+                        figures = _measure(url, process, load, seconds)
                     measured.setdefault(load.name, []).append(figures)
                     out.print(f"round {number + 1}: {load.name:22} {_line(figures)}", highlight=False)
     finally:
@@ -81,10 +81,11 @@ def bench_collector(out: Console, *, seconds: int, rounds: int, output: Path) ->
 
 
 @contextmanager
-def _collector(settings: Settings) -> Iterator[str]:
-    """A collector with one worker on the first core, and its address."""
+def _collector(settings: Settings) -> Iterator[tuple[str, psutil.Process]]:
+    """A collector with one worker on the first core: its address, and its process, whose child the worker is."""
     port = processes.free_port()
-    settings = replace(settings, values={**settings.values, "COLLECTOR_PORT": str(port)})
+    url = f"http://127.0.0.1:{port}"
+    settings = replace(settings, values={**settings.values, "COLLECTOR_PORT": str(port), "COLLECTOR_URL": url})
     command = [sys.executable, "-m", "footfall.cli", "collect", "--rate-per-address", "0"]
     log = settings.logs / "bench-collector.log"
     with log.open("wb") as written:
@@ -95,7 +96,7 @@ def _collector(settings: Settings) -> Iterator[str]:
         if hasattr(process, "cpu_affinity"):  # not on macOS
             process.cpu_affinity([0])
         processes.wait_until(lambda: collector.answers(settings), process, "the collector", log)
-        yield f"http://127.0.0.1:{port}"
+        yield url, process
     finally:
         child.terminate()
         child.wait(30)
@@ -128,17 +129,30 @@ def _events(records: Iterable[bytes]) -> Iterator[Figures]:
             yield event
 
 
-def _measure(url: str, load: Load, seconds: int) -> Figures:
-    """As many requests as it takes, and then so many that the answers' times count."""
+def _measure(url: str, process: psutil.Process, load: Load, seconds: int) -> Figures:
+    """As many requests as it takes, and then so many that the answers' times count.
+
+    cpu_us_per_event: processor time in µs, which other programs on the same core change little.
+    """
     warm = _drive(url, load, 20 * load.connections)
     rate = sum(warm.statuses.values()) / warm.seconds
+    before = _cpu_seconds(process)
     full = _drive(url, load, max(100, int(rate * seconds)))
-    figures: Figures = {"events_per_second": round(sum(full.statuses.values()) * load.units / full.seconds)}
+    events = sum(full.statuses.values()) * load.units
+    figures: Figures = {
+        "events_per_second": round(events / full.seconds),
+        "cpu_us_per_event": round(1_000_000 * (_cpu_seconds(process) - before) / events, 2),
+    }
     if load.paced:
         paced = _drive(url, load, load.paced * seconds, load.paced)
         figures["paced_events_per_second"] = load.paced * load.units
         figures |= {f"p{share}_ms": round(1000 * paced.quantile(share / 100), 1) for share in (50, 99)}
     return figures
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    """Processor time of a server and its workers so far, in s."""
+    return sum(sum(one.cpu_times()[:2]) for one in (process, *process.children(recursive=True)))
 
 
 def _drive(url: str, load: Load, count: int, per_second: int | None = None) -> Report:
@@ -156,7 +170,7 @@ def _summary(figures: list[Figures], health: list[Figures]) -> Figures:
 
 
 def _line(figures: Figures) -> str:
-    line = f"{figures['events_per_second']:>9,.0f}/s"
+    line = f"{figures['events_per_second']:>9,.0f}/s, {figures['cpu_us_per_event']:g} µs of CPU each"
     if "p99_ms" in figures:
         line += (
             f", at {figures['paced_events_per_second']:,.0f}/s p50 {figures['p50_ms']} ms, p99 {figures['p99_ms']} ms"

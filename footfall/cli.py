@@ -13,6 +13,7 @@ from footfall.commands import (
     dashboards,
     events,
     jobs,
+    person,
     preview_dashboards,
     show,
     site,
@@ -32,7 +33,7 @@ def footfall() -> None:
     """Real-time user analytics on your own Flink cluster."""
 
 
-MODULES = (stack, site, collect, events, show, sql, jobs, validate, dashboards, alert, preview_dashboards)
+MODULES = (stack, site, person, collect, events, show, sql, jobs, validate, dashboards, alert, preview_dashboards)
 for command in (command for module in MODULES for command in module.COMMANDS):
     footfall.add_command(command)
 

@@ -31,9 +31,25 @@ def test_every_field_of_an_event_has_its_line() -> None:
 
 def test_how_long_it_stays_is_what_the_database_and_the_topic_are_told() -> None:
     migration = "".join(path.read_text() for path in (ROOT / "sql" / "postgres" / "migrations").glob("*.sql"))
+    section = PAGE[PAGE.index("## How long it stays") : PAGE.index("## What is kept of one person")]
     for table, keep in re.findall(r"\('(\w+)', (?:INTERVAL '([^']+)'|NULL)\)", migration):
-        (line,) = [line for line in PAGE.splitlines() if line.startswith("| ") and f"`{table}`" in line.split("|")[1]]
+        (line,) = [
+            line for line in section.splitlines() if line.startswith("| ") and f"`{table}`" in line.split("|")[1]
+        ]
         assert (keep or "for ever") in line.split("|")[2]
     assert TOPIC_CONFIG["retention.ms"] == "-1"
     assert "| Kafka topic `raw_events` | for ever" in PAGE
     assert f"its first {REJECTED_TEXT:,} characters" in PAGE
+
+
+def test_what_becomes_of_every_table_when_a_person_is_erased_is_told() -> None:
+    section = PAGE[PAGE.index("## What is kept of one person") : PAGE.index("## Ids that last for a day")]
+    migration = "".join(path.read_text() for path in (ROOT / "sql" / "postgres" / "migrations").glob("*.sql"))
+    tables = set(re.findall(r"^CREATE (?:UNLOGGED )?TABLE (\w+)", migration, re.MULTILINE))
+    of_no_visitor = {
+        "sites", "site_keys", "visitor_salts", "retention", "job_history", "job_versions", "funnels", "funnel_steps",
+        "judged_sites",
+    }  # fmt: skip
+    notes = {name for name in tables if name.startswith("changed_")}
+    named = set(re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in section.splitlines() if "|" in line)))
+    assert tables - of_no_visitor - notes - {"erasure_key"} == named

@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import Postgres, Tables
-from metric_rows import add_site
+from metric_rows import add_session, add_site, at
 
-from footfall import database, job_history, replay_tables
+from footfall import database, job_history, person, replay_tables
 from footfall.errors import FootfallError
 from footfall.job_versions import read_version
 from footfall.settings import Settings
@@ -60,6 +60,22 @@ def test_the_rows_change_places_and_come_back(settings: Settings, tables: Tables
         beside.undo(None)
         assert views(tables) == [("12:00", 1), ("12:01", 1)]
     assert tables.run(tables.owner, "SELECT to_regnamespace('replay_x')") == [(None,)]
+
+
+def test_a_replay_does_not_bring_an_erased_person_back(settings: Settings, tables: Tables) -> None:
+    add_site(tables)
+    for visitor in ("phone", "desk"):
+        add_session(tables, visitor, visitor=visitor, start=at("12:00:00"))
+    person.erase(tables.owner, person.Given("shop", anonymous_id="phone"))
+    with replay_tables.beside(settings, "replay_x", ["sessions"]) as beside:
+        with psycopg.connect(tables.writer, options="-c search_path=replay_x", autocommit=True) as writer:
+            tables.written.close()
+            tables.written = writer
+            for visitor in ("phone", "desk"):
+                add_session(tables, visitor, visitor=visitor, start=at("12:00:00"))
+        assert tables.run(tables.owner, "SELECT count(*) FROM replay_x.sessions") == [(2,)]
+        assert beside.exchange(None) == "sessions has 1 rows for 1"
+    assert tables.run(tables.owner, "SELECT visitor_id FROM sessions") == [("desk",)]
 
 
 def test_rows_of_events_that_the_topic_has_lost_stay(settings: Settings, tables: Tables) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from time import time
 from typing import Any
 
@@ -62,14 +62,13 @@ def take(site: Site, salts: Salts, sender: Sender, calls: list[bytes], type_: st
     """Turn calls, JSON texts, into records. type_ is that of the route; batch holds what is said of all of them."""
     taken = Taken()
     received_ms = int(time() * 1000)
-    day = datetime.fromtimestamp(received_ms / 1000, UTC).date()
+    salt = salts.salt(datetime.fromtimestamp(received_ms / 1000, UTC).date())
     for index, text in enumerate(calls):
-        call: Call | None = None
         try:
-            call = read_call(text)
-            record = _record(site, salts, sender, call, type_, batch, received_ms, day)
+            record = _record(site, salt, sender, read_call(text), type_, batch, received_ms)
         except Invalid as error:
-            taken.rejections.append(Rejection(index, str(error), call.get("messageId") if call else None))
+            call = _as_sent(text)
+            taken.rejections.append(Rejection(index, str(error), call.get("messageId")))
             taken.records.append(_rejected(site, sender, call, text, str(error), received_ms))
             continue
         if record is None:
@@ -81,15 +80,8 @@ def take(site: Site, salts: Salts, sender: Sender, calls: list[bytes], type_: st
 
 
 def _record(
-    site: Site,
-    salts: Salts,
-    sender: Sender,
-    call: Call,
-    type_: str | None,
-    batch: Batch | None,
-    received_ms: int,
-    day: date,
-) -> Record | None:
+    site: Site, salt: bytes, sender: Sender, call: Call, type_: str | None, batch: Batch | None, received_ms: int
+) -> Record | None:  # fmt: skip
     """The record of a call; None where the visitor does not want it kept. Raises Invalid."""
     event = as_event(call, type_)
     context = event.setdefault("context", {})
@@ -104,7 +96,7 @@ def _record(
     consent = consent_of(event, site, sender.opted_out)
     if not protect(
         event, site, consent, address=sender.address if own_device else "",
-        agent=str(context.get("userAgent") or ""), salt=salts.salt(day),
+        agent=str(context.get("userAgent") or ""), salt=salt,
     ):  # fmt: skip
         return None
     tell_apart(event, site)
@@ -114,11 +106,18 @@ def _record(
     return Record(key(event), _encoded(event))
 
 
-def _rejected(site: Site, sender: Sender, call: Call | None, text: bytes, reason: str, received_ms: int) -> Record:
+def _as_sent(text: bytes) -> Call:
+    """The call of a text as it was before anything was made of it; empty where it is none."""
+    try:
+        return read_call(text)
+    except Invalid:
+        return {}
+
+
+def _rejected(site: Site, sender: Sender, call: Call, text: bytes, reason: str, received_ms: int) -> Record:
     """A record for sql/views/rejected_records.sql. Its text stays only where the visitor agreed to everything."""
     event: dict[str, Any] = {"type": "rejected", "site": site.name, "receivedAt": iso(received_ms), "reason": reason}
-    known: dict[str, Any] = {"context": call.get("context") or {}} if call else {}
-    if consent_of(known, site, sender.opted_out) is Consent.FULL:
+    if consent_of({"context": call.get("context")}, site, sender.opted_out) is Consent.FULL:
         event["original"] = scrub_text(text.decode("utf-8", "replace"))[:REJECTED_TEXT]
     return Record(site.name.encode(), _encoded(event))
 

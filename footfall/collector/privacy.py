@@ -25,10 +25,10 @@ NONE, ANONYMOUS, FULL = Consent.NONE, Consent.ANONYMOUS, Consent.FULL  # Python 
 ABOUT_A_PERSON = frozenset({"identify", "alias", "group"})  # calls that say nothing but who somebody is
 IDS = ("anonymousId", "userId", "previousId", "groupId")
 TEXTS = ("event", "name", "category", "channel")
-OBJECTS = ("context", "properties", "traits", "integrations")
+OBJECTS = ("properties", "traits", "integrations")  # beside the context
 # type is one of a few and times are read or refused (footfall/collector/segment.py, stamps.py): nothing hides in them.
 TIMES = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
-FIELDS = frozenset({"type", "site", "messageId", *TIMES, *IDS, *TEXTS, *OBJECTS})
+FIELDS = frozenset({"type", "site", "messageId", *TIMES, *IDS, *TEXTS, "context", *OBJECTS})
 # What a browser tells of itself unasked: the hints of low entropy, https://wicg.github.io/ua-client-hints/
 LOW_ENTROPY_HINTS = frozenset({"brands", "mobile", "platform"})
 DEVICE_IDENTIFYING = ("id", "advertisingId", "token", "name")
@@ -100,14 +100,14 @@ def protect(
     if anonymous or not (event.get("anonymousId") or event.get("userId")):
         event["anonymousId"] = _day_id(site.name, client, agent, sent_ids, salt)
     _protect_message_id(event, rules, site.pseudonym_key, sent_ids)
-    parts: list[Any] = []
+    parts: list[Any] = [context]
     for name in OBJECTS:
         if name in event:
             value = event[name]
-            if type(value) is dict:
-                parts.append(value)
-            else:
+            if type(value) is not dict:
                 del event[name]
+            elif not rules.knows(value):
+                parts.append(value)
     for name in TEXTS:
         if name in event:
             value = event[name]

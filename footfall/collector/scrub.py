@@ -59,7 +59,7 @@ class Scrubber:
 
     def scrub(self, parts: list[Any], key: bytes | None) -> None:
         """Change dicts and lists, whatever they hold, in place. key: of pseudonyms, see text; None makes none."""
-        names_are_good, is_good = self.good_names.issuperset, self.good_values.issuperset
+        names_are_good = self.good_names.issuperset
         while parts:
             part = parts.pop()
             if type(part) is list:
@@ -70,17 +70,20 @@ class Scrubber:
             for name, value in part.items():
                 kind = type(value)
                 if kind is dict:
-                    try:
-                        if names_are_good(value) and is_good(value.values()):
-                            continue
-                    except TypeError:  # it holds dicts or lists, which can't be remembered
-                        pass
-                    parts.append(value)
+                    if not self.knows(value):
+                        parts.append(value)
                 elif kind is list:
                     if value:
                         parts.append(value)
                 elif value not in self.good_values:
                     part[name] = self.value(value, name, key)
+
+    def knows(self, part: dict[str, Any]) -> bool:
+        """Whether all that a dict holds is remembered as good: a look for which no Python runs."""
+        try:
+            return self.good_names.issuperset(part) and self.good_values.issuperset(part.values())
+        except TypeError:  # it holds dicts or lists, which can't be remembered
+            return False
 
     def value(self, value: Any, name: str = "", key: bytes | None = None) -> Any:
         """A string or number as it may be kept, in a field of this name."""

