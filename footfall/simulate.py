@@ -56,7 +56,7 @@ def live(
     also: further sites, which have the same visitors at the same time; a copy of an event is made sooner than an event.
     """
     next_beat = datetime.now(UTC)
-    with sender(settings, linger_ms=5) as topic:
+    with sender(settings, linger_ms=50) as topic:
 
         def beat() -> None:
             nonlocal next_beat
@@ -65,9 +65,8 @@ def live(
                 next_beat = now + timedelta(seconds=HEARTBEAT_SECONDS)
 
         for arrival in _in_time(seed, site, rate / (1 + len(also)), duration, beat):
-            topic.send(arrival.key, arrival.value)
-            for other in also:
-                topic.send(_of(other, site, b"%b:", arrival.key), _of(other, site, b'"site":"%b"', arrival.value))
+            for name in (site, *also):
+                topic.send(*of_site(name, site, arrival))
             progress(topic.sent)
         return topic.sent
 
@@ -140,8 +139,12 @@ def _in_time(
         yield arrival
 
 
-def _of(site: str, before: str, form: bytes, text: bytes) -> bytes:
-    return text.replace(form % before.encode(), form % site.encode(), 1)
+def of_site(name: str, site: str, arrival: Arrival) -> tuple[bytes, bytes]:
+    """Key and value of what arrived at a site, as if it had arrived at another."""
+    old, new = site.encode(), name.encode()
+    return arrival.key.replace(b"%b:" % old, b"%b:" % new, 1), arrival.value.replace(
+        b'"site":"%b"' % old, b'"site":"%b"' % new, 1
+    )
 
 
 def _beat(topic: Sender, site: str, now: datetime) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from itertools import islice
+
 from footfall.bench import PLAIN, _bench_sql, _enrichment, _without_python
 from footfall.bench_suite import _medians, in_words
 from footfall.show import plan_job
+from footfall.simulate import of_site
 from footfall.suite import SQL
+from footfall.visitors import arrivals
 from jobs.sql_script import parse, read_script
 
 
@@ -35,3 +40,13 @@ def test_how_far_behind_is_told_of_the_second_and_of_the_last_quarter() -> None:
     figures = {**behind, "seconds_behind_early": 71, "seconds_behind_last": 72, "state_bytes": 2_500_000}
     said = in_words({"reached": 4998, "seconds": 180.0, "jobs": {"sessions": figures}})
     assert " ".join(said.splitlines()[1].split()) == "sessions 15 → 40 events, 71 → 72 s, 2.5 MB of state"
+
+
+def test_further_sites_have_the_same_visitors_under_their_own_name() -> None:
+    start = datetime(2026, 1, 31, 12, tzinfo=UTC)
+    for arrival in islice(arrivals(seed=1, site="bench", start=start, end=None, events_per_second=50), 500):
+        assert of_site("bench", "bench", arrival) == (arrival.key, arrival.value)
+        key, value = of_site("bench2", "bench", arrival)
+        assert key == arrival.key.replace(b"bench:", b"bench2:")
+        if key != arrival.key and b'"timestamp"' in value:  # some are broken
+            assert b'"site":"bench2"' in value and b'"site":"bench"' not in value
