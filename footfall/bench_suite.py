@@ -5,9 +5,9 @@ from __future__ import annotations
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
@@ -15,16 +15,14 @@ from rich.console import Console
 from footfall import cluster, events
 from footfall.errors import FootfallError
 from footfall.settings import Settings
-from footfall.simulate import live, of_site
+from footfall.simulate import live
 from footfall.stack import flink, kafka
 from footfall.submission import start
 from footfall.suite import SQL
-from footfall.visitors import arrivals
 from jobs.sql_suite import job_names
 
 SITES, TOPIC = ("bench", "bench2", "bench3", "bench4", "bench5"), "bench_suite"
 SAMPLE_SECONDS = 5
-GAP = timedelta(minutes=30)  # without an event, which ends a visit
 NO_WATERMARK = -(2**63)
 Figures = dict[str, Any]
 
@@ -32,21 +30,18 @@ Figures = dict[str, Any]
 def measure_suite(out: Console, settings: Settings, rate: int, duration: timedelta) -> Figures:
     """Events and event time, in s, by which each job is behind: medians of the second and of the last quarter.
 
-    The first quarter is left out: jobs start in it. Raises FootfallError where a job fails.
+    The first quarter is left out: jobs start in it. No visit ends meanwhile, for that takes half an hour. Raises FootfallError where a job fails.
     """
     settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": TOPIC})
     kafka.ensure_topic(settings.bootstrap_servers, TOPIC)
     names = job_names(SQL)
     cluster.refuse_running(settings, names)
-    with out.status("writing what visits are open") as status:
-        _open_visits(settings, rate, lambda share: status.update(f"writing what visits are open: {share:.0%}"))
     samples: list[dict[str, tuple[int, float]]] = []
     done = threading.Event()
     ids: dict[str, str] = {}
     try:
         with out.status("submitting all jobs"):
             ids = {name: id_ for name, (id_, _) in start(settings, names, "-p", "1").items()}
-            _await_caught_up(settings, ids)
         sampler = threading.Thread(target=_sample, args=(settings, ids, samples, done))
         sampler.start()
         try:
@@ -82,36 +77,6 @@ def measure_suite(out: Console, settings: Settings, rate: int, duration: timedel
         for name in names
     }  # fmt: skip
     return {"rate": rate, "reached": round(reached), "seconds": duration.total_seconds(), "jobs": jobs}
-
-
-def _open_visits(settings: Settings, rate: int, progress: Callable[[float], None]) -> None:
-    """A first event for each visit of the half hour before: from now on as many visits end as begin."""
-    site, end = SITES[0], datetime.now(UTC)
-    begin = end - GAP
-    seen: set[bytes] = set()
-    with events.sender(settings, linger_ms=100) as topic:
-        for arrival in arrivals(seed=6, site=site, start=begin, end=end, events_per_second=rate / len(SITES)):
-            if arrival.key not in seen:
-                seen.add(arrival.key)
-                for name in SITES:
-                    topic.send(*of_site(name, site, arrival))
-                if len(seen) % 1000 == 0:
-                    progress((arrival.time - begin) / GAP)
-
-
-def _await_caught_up(settings: Settings, ids: dict[str, str]) -> None:
-    """Wait until every job has read what the topic holds. Raises FootfallError after ten minutes."""
-    deadline = time.monotonic() + 600
-    ends = events.ends(settings)
-
-    def is_behind(id_: str) -> bool:
-        read = cluster.offsets(settings, id_)
-        return any(read.get(partition, 0) < end for partition, end in ends.items())
-
-    while any(map(is_behind, ids.values())):
-        if time.monotonic() > deadline:
-            raise FootfallError("the jobs of the suite did not catch up with the topic in ten minutes")
-        time.sleep(1)
 
 
 def in_words(found: Figures) -> str:

@@ -142,9 +142,8 @@ def _in_time(
 def of_site(name: str, site: str, arrival: Arrival) -> tuple[bytes, bytes]:
     """Key and value of what arrived at a site, as if it had arrived at another."""
     old, new = site.encode(), name.encode()
-    return arrival.key.replace(b"%b:" % old, b"%b:" % new, 1), arrival.value.replace(
-        b'"site":"%b"' % old, b'"site":"%b"' % new, 1
-    )
+    value = arrival.value.replace(b'"site":"%b"' % old, b'"site":"%b"' % new, 1)
+    return arrival.key.replace(b"%b:" % old, b"%b:" % new, 1), value
 
 
 def _beat(topic: Sender, site: str, now: datetime) -> None:
