@@ -30,7 +30,8 @@ Figures = dict[str, Any]
 def measure_suite(out: Console, settings: Settings, rate: int, duration: timedelta) -> Figures:
     """Events and event time, in s, by which each job is behind: medians of the second and of the last quarter.
 
-    The first quarter is left out: jobs start in it. No visit ends meanwhile, for that takes half an hour. Raises FootfallError where a job fails.
+    The first quarter is left out: jobs start in it. No visit ends meanwhile, for that takes half an hour. Raises
+    FootfallError where a job fails.
     """
     settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": TOPIC})
     kafka.ensure_topic(settings.bootstrap_servers, TOPIC)
