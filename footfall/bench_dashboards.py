@@ -23,7 +23,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 from rich.console import Console
 
-from footfall import bench_rows, bench_triggers, database
+from footfall import bench_rows, bench_triggers, database, schema
 from footfall.bench import day_and_machine
 from footfall.dashboards_preview import queries
 from footfall.dashboards_preview.files import Json, all_panels, read_dashboards, variables_of
@@ -121,10 +121,10 @@ def _started(folder: Path) -> Server:
     port = processes.free_port()
     postgres.start(folder / "data", port, password, folder / "postgres.log")
     admin = make_conninfo(host="127.0.0.1", port=port, user="postgres", password=password, dbname="postgres")
-    database.bootstrap(admin, dict.fromkeys(database.ROLE_SETTINGS, password), DATABASE)
+    schema.bootstrap(admin, dict.fromkeys(schema.ROLE_SETTINGS, password), DATABASE)
     roles = ("postgres", database.OWNER, database.READER)
     server = Server(*(make_conninfo(admin, user=role, dbname=DATABASE) for role in roles))
-    database.migrate(server.owner)
+    schema.migrate(server.owner)
     database.maintain(server.owner)
     return server
 

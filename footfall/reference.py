@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from footfall.database import MIGRATIONS
+from footfall.schema import MIGRATIONS
 from footfall.settings import ROOT
 from footfall.suite import SQL, columns, written_tables
 from jobs.sql_suite import grain

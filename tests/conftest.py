@@ -18,7 +18,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from xdist.scheduler import LoadScopeScheduling
 
-from footfall import database
+from footfall import database, schema
 from footfall.stack import postgres as server
 
 numbers = itertools.count(1)
@@ -93,7 +93,7 @@ def open_folder() -> Path:
 def running_postgres() -> Iterator[Postgres]:
     """A server on a free port, without roles and tables of Footfall."""
     folder = open_folder()
-    passwords = {role: f"secret of {role} %/?'\\" for role in ("postgres", *database.ROLE_SETTINGS)}
+    passwords = {role: f"secret of {role} %/?'\\" for role in ("postgres", *schema.ROLE_SETTINGS)}
     running = Postgres(folder / "data", free_port(), folder / "postgres.log", passwords)
     try:
         running.start()
@@ -162,9 +162,9 @@ class Tables:
 
 def database_with_tables(server: Postgres) -> Iterator[Tables]:
     name = f"footfall_{next(numbers)}"
-    database.bootstrap(server.conninfo("postgres"), server.passwords, name)
+    schema.bootstrap(server.conninfo("postgres"), server.passwords, name)
     made = Tables(server, name)
-    database.migrate(made.owner)
+    schema.migrate(made.owner)
     yield made
     if "written" in vars(made):
         made.written.close()

@@ -15,8 +15,9 @@ from conftest import Postgres, Tables, free_port
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 
-from footfall import database
-from footfall.database import DatabaseError, bootstrap, maintain, migrate
+from footfall import database, schema
+from footfall.database import DatabaseError, maintain
+from footfall.schema import bootstrap, migrate
 from footfall.settings import ROOT
 
 TABLES = (
@@ -51,7 +52,7 @@ def test_a_stack_from_before_the_collector_gets_its_role_and_tables_at_the_next_
     own_postgres: Postgres, own_tables: Tables
 ) -> None:
     name = str(own_tables.run(own_tables.owner, "SELECT current_database()")[0][0])
-    later = [path.name for path in sorted(database.MIGRATIONS.glob("*.sql")) if path.name >= "0006"]
+    later = [path.name for path in sorted(schema.MIGRATIONS.glob("*.sql")) if path.name >= "0006"]
     down(own_tables, len(later))
     own_tables.run(own_postgres.conninfo("postgres", name), "DROP OWNED BY footfall_collector")
     own_tables.run(own_postgres.conninfo("postgres"), "DROP ROLE footfall_collector")
@@ -65,7 +66,7 @@ def test_a_stack_from_before_the_collector_gets_its_role_and_tables_at_the_next_
 
 def test_migrations_go_down_to_nothing_and_up_again(tables: Tables) -> None:
     maintain(tables.owner, NOW)
-    count = len(list(database.MIGRATIONS.glob("*.sql")))
+    count = len(list(schema.MIGRATIONS.glob("*.sql")))
     down(tables, count)
     left = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
     assert tables.run(tables.owner, left) == [("schema_migrations",)]
@@ -76,10 +77,10 @@ def test_migrations_go_down_to_nothing_and_up_again(tables: Tables) -> None:
 
 def down(tables: Tables, count: int) -> None:
     """Take the last migrations back."""
-    url, _ = database._url(tables.owner)
+    url, _ = schema._url(tables.owner)
     for _ in range(count):
         subprocess.run(
-            [database._dbmate(), "--migrations-dir", str(database.MIGRATIONS), "--no-dump-schema", "down"],
+            [schema._dbmate(), "--migrations-dir", str(schema.MIGRATIONS), "--no-dump-schema", "down"],
             env={**os.environ, "DATABASE_URL": url}, check=True, capture_output=True,
         )  # fmt: skip
 
@@ -276,7 +277,7 @@ def test_a_database_that_is_not_there_is_one_line(untouched: Tables) -> None:
 def test_a_failed_migration_names_its_file_and_leaves_nothing_of_it(
     tables: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for path in database.MIGRATIONS.glob("*.sql"):
+    for path in schema.MIGRATIONS.glob("*.sql"):
         (tmp_path / path.name).write_text(path.read_text())
     (tmp_path / "0099_broken.sql").write_text(
         "-- migrate:up\nCREATE TABLE t (a int);\nSELECT nonsense;\n-- migrate:down\n"

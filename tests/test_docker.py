@@ -16,7 +16,7 @@ import click
 import pytest
 import yaml
 
-from footfall import database
+from footfall import schema
 from footfall.cli import footfall
 from footfall.grafana import provisioning
 from footfall.settings import ROOT, SECRET_NAMES, load_settings
@@ -127,7 +127,7 @@ def test_the_migrations_reach_postgres_where_it_needs_no_tls() -> None:
     prepare = SERVICES["prepare"]
     assert prepare["network_mode"] == "service:postgres"
     owner = f"host={prepare['environment']['POSTGRES_HOST']} user=footfall_owner dbname=footfall"
-    assert "sslmode=disable" in database._url(owner)[0]
+    assert "sslmode=disable" in schema._url(owner)[0]
 
 
 def test_the_load_balancer_and_its_collectors_have_addresses_that_nobody_else_gets() -> None:

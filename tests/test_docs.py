@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Tables
 
-from footfall import database, reference
+from footfall import database, reference, schema
 from footfall.cli import footfall
 from footfall.suite import all_jobs, columns, reads_and_writes, written_tables
 
@@ -112,10 +112,10 @@ def test_the_migration_on_the_page_about_writing_a_job_makes_the_table_that_flin
     migration = next(name for name in shown if "migrations" in name)
     declared = shown["sql/tables/referrers_per_hour.sql"]
     folder = tmp_path / "migrations"
-    shutil.copytree(database.MIGRATIONS, folder)
+    shutil.copytree(schema.MIGRATIONS, folder)
     (folder / Path(migration).name).write_text(shown[migration])
     monkeypatch.setattr(database, "MIGRATIONS", folder)
-    assert database.migrate(tables.owner) == [Path(migration).name]
+    assert schema.migrate(tables.owner) == [Path(migration).name]
     database.maintain(tables.owner)
 
     comments = "SELECT attname, col_description(attrelid, attnum) FROM pg_attribute WHERE attrelid = %s::regclass"

@@ -12,14 +12,14 @@ from click.testing import CliRunner, Result
 from conftest import Postgres
 from psycopg.conninfo import conninfo_to_dict
 
-from footfall import database
+from footfall import database, schema
 from footfall.commands.stack import migrate
 from footfall.database import DatabaseError
 from footfall.grafana import source
 from footfall.settings import load_settings
 
 numbers = itertools.count(1)
-COUNT = len(list(database.MIGRATIONS.glob("*.sql")))
+COUNT = len(list(schema.MIGRATIONS.glob("*.sql")))
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def yours(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "FOOTFALL_HOME": str(tmp_path), "POSTGRES_HOST": "127.0.0.1", "POSTGRES_PORT": str(postgres.port),
         "POSTGRES_DATABASE": f"own_{next(numbers)}", "POSTGRES_ADMIN_PASSWORD": postgres.passwords["postgres"],
         **{f"POSTGRES_{role.removeprefix('footfall_').upper()}_PASSWORD": postgres.passwords[role]
-           for role in database.ROLE_SETTINGS},
+           for role in schema.ROLE_SETTINGS},
     }  # fmt: skip
     monkeypatch.delenv("PGSSLMODE", raising=False)
     monkeypatch.delenv("POSTGRES_SSLMODE", raising=False)
@@ -60,9 +60,9 @@ def test_migrate_makes_the_tables_once_and_says_what_it_did(
 def test_an_empty_database_lacks_all_migrations(yours: Mapping[str, str], postgres: Postgres) -> None:
     settings = load_settings()
     passwords = {
-        role: yours[f"POSTGRES_{role.removeprefix('footfall_').upper()}_PASSWORD"] for role in database.ROLE_SETTINGS
+        role: yours[f"POSTGRES_{role.removeprefix('footfall_').upper()}_PASSWORD"] for role in schema.ROLE_SETTINGS
     }
-    database.bootstrap(database.admin(settings), passwords, yours["POSTGRES_DATABASE"])
+    schema.bootstrap(database.admin(settings), passwords, yours["POSTGRES_DATABASE"])
     done = run("--dry-run")
     assert (len(done.output.splitlines()), done.exit_code) == (COUNT, 1)
 
@@ -80,7 +80,7 @@ def test_where_tls_is_asked_for_nothing_connects_without(
         with pytest.raises(DatabaseError, match="POSTGRES_SSLMODE"), database.connect(address):
             pass  # this server has no TLS
         assert conninfo_to_dict(address)["sslmode"] == "require"
-    assert database._url(database.owner(settings))[0].endswith("sslmode=require")
+    assert schema._url(database.owner(settings))[0].endswith("sslmode=require")
     assert database.psql(settings)[1]["PGSSLMODE"] == "require"
     assert settings.values["POSTGRES_JDBC_URL"].endswith("&sslmode=require")
     assert source.wanted_source(settings)["jsonData"]["sslmode"] == "require"
@@ -104,4 +104,4 @@ def test_what_knows_no_prefer_wants_tls_to_every_server_but_one_on_loopback(
         monkeypatch.setenv(name, value)
     settings = load_settings()
     assert source.wanted_source(settings)["jsonData"]["sslmode"] == grafana
-    assert f"sslmode={dbmate}" in database._url(database.owner(settings))[0]
+    assert f"sslmode={dbmate}" in schema._url(database.owner(settings))[0]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from footfall import cluster, database
+from footfall import cluster, database, schema
 from footfall.commands.common import Duration, out
 from footfall.settings import Settings, load_settings
 from footfall.stack import control
@@ -63,11 +63,11 @@ def migrate(dry_run: bool) -> None:
     """
     settings = load_settings()
     if dry_run:
-        missing = database.pending(database.owner(settings))
+        missing = schema.pending(database.owner(settings))
         for name in missing or ["nothing to do"]:
             out.print(name, markup=False)
         sys.exit(bool(missing))
-    for line in database.prepare(settings) or ["nothing to do"]:
+    for line in schema.prepare(settings) or ["nothing to do"]:
         out.print(line, markup=False)
 
 

@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from footfall import database
+from footfall import database, schema
 from footfall.errors import FootfallError
 from footfall.settings import SECRET_NAMES, Settings, load_settings
 from footfall.stack import collector, flink, kafka, postgres, preview, processes, upkeep
@@ -47,7 +47,7 @@ def up(settings: Settings, say: Say) -> Settings:
             say(f"Postgres on {settings.values['POSTGRES_HOST']}:{settings.values['POSTGRES_PORT']}")
             _start_postgres(settings)
         say("tables")
-        database.prepare(settings)
+        schema.prepare(settings)
         if not settings.is_yours(FLINK):
             say(f"Flink on {settings.flink_rest}")
             flink.start(settings)
