@@ -282,7 +282,7 @@ def test_a_failed_migration_names_its_file_and_leaves_nothing_of_it(
     (tmp_path / "0099_broken.sql").write_text(
         "-- migrate:up\nCREATE TABLE t (a int);\nSELECT nonsense;\n-- migrate:down\n"
     )
-    monkeypatch.setattr(database, "MIGRATIONS", tmp_path)
+    monkeypatch.setattr(schema, "MIGRATIONS", tmp_path)
     with pytest.raises(DatabaseError, match=r'0099_broken\.sql failed: .*"nonsense" does not exist') as raised:
         migrate(tables.owner)
     assert "\n" not in str(raised.value) and "secret" not in str(raised.value)

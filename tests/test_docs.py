@@ -114,7 +114,7 @@ def test_the_migration_on_the_page_about_writing_a_job_makes_the_table_that_flin
     folder = tmp_path / "migrations"
     shutil.copytree(schema.MIGRATIONS, folder)
     (folder / Path(migration).name).write_text(shown[migration])
-    monkeypatch.setattr(database, "MIGRATIONS", folder)
+    monkeypatch.setattr(schema, "MIGRATIONS", folder)
     assert schema.migrate(tables.owner) == [Path(migration).name]
     database.maintain(tables.owner)
 
