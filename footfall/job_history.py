@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -129,4 +129,8 @@ def lock(settings: Settings, job: str, action: str) -> Iterator[None]:
             ).fetchone()
             who = f"{holder[0].removeprefix('footfall: ')}, since {holder[1]}" if holder else "somebody"
             raise FootfallError(f"{job} is in other hands ({who}): wait until that is done")
-        yield
+        try:
+            yield
+        finally:  # at once: the server notices that a connection has ended a moment later
+            with suppress(psycopg.Error):
+                connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
