@@ -92,10 +92,7 @@ def checked_timezone(text: str) -> str:
 
 def checked_goal(text: str) -> str:
     """The name of an event. Raises Unfit."""
-    goal = text.strip()
-    if not goal or len(goal) > 200 or not goal.isprintable():
-        raise Unfit(f"{text!r} is no name of an event: write it as it is sent, such as 'Order Completed'")
-    return goal
+    return _word(text, 200, "an event: write it as it is sent, such as 'Order Completed'")
 
 
 def checked_field(text: str) -> str:
@@ -108,9 +105,7 @@ def checked_field(text: str) -> str:
 
 def checked_trait(text: str) -> str:
     """The name of a trait as identify calls have it. Raises Unfit, also for one that is kept of nobody or says who."""
-    trait = text.strip()
-    if not trait or len(trait) > 100 or not trait.isprintable():
-        raise Unfit(f"{text!r} is no name of a trait: write it as identify calls have it, such as plan")
+    trait = _word(text, 100, "a trait: write it as identify calls have it, such as plan")
     if is_denied(trait, DENIED | IDENTIFYING):
         raise Unfit(f"{text!r} says who somebody is: list traits that many people share, such as plan")
     return trait
@@ -118,9 +113,7 @@ def checked_trait(text: str) -> str:
 
 def checked_property(text: str) -> str:
     """The name of a property of track calls. Raises Unfit, also for one that is kept of nobody or says who."""
-    name = text.strip()
-    if not name or len(name) > 100 or not name.isprintable():
-        raise Unfit(f"{text!r} is no name of a property: write it as track calls have it, such as plan")
+    name = _word(text, 100, "a property: write it as track calls have it, such as plan")
     if is_denied(name, DENIED | IDENTIFYING):
         raise Unfit(f"{text!r} says who somebody is: name a property that many events share, such as plan")
     return name
@@ -128,9 +121,7 @@ def checked_property(text: str) -> str:
 
 def checked_page_parameter(text: str) -> str:
     """The name of a parameter of addresses. Raises Unfit, also for one that is of who came, or from where."""
-    name = text.strip()
-    if not name or len(name) > 100 or not name.isprintable() or set(name) & set("=&?#/ "):
-        raise Unfit(f"{text!r} is no name of a parameter: write it as it stands in addresses, such as q")
+    name = _word(text, 100, "a parameter: write it as it stands in addresses, such as q", without="=&?#/ ")
     if name.lower().startswith("utm_") or is_denied(name, DENIED | DENIED_PARAMETERS | IDENTIFYING | CLICK_IDS):
         raise Unfit(f"{text!r} says who came or from where, not what the page is: list parameters such as q or id")
     return name
@@ -168,6 +159,14 @@ def columns(options: Options) -> dict[str, Any]:
     if options.page_hosts is not None:
         values["page_hosts"] = options.page_hosts
     return values
+
+
+def _word(text: str, longest: int, what: str, without: str = "") -> str:
+    """A name, at most so long and with no character of without; what: of what, and how to write it. Raises Unfit."""
+    name = text.strip()
+    if not name or len(name) > longest or not name.isprintable() or set(name) & set(without):
+        raise Unfit(f"{text!r} is no name of {what}")
+    return name
 
 
 def _likely_origin(text: str) -> str:

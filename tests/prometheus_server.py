@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import subprocess
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+
+from e2e.helpers import wait_for
 
 from footfall.stack.processes import free_port
 
@@ -29,7 +29,7 @@ def prometheus(folder: Path, config: str = "") -> Iterator[str]:
     ]  # fmt: skip
     process = subprocess.Popen(command)
     try:
-        _await(f"http://{address}/-/ready", process)
+        wait_for("Prometheus to start", lambda: _answers(f"http://{address}/-/ready"), 30)
         yield f"http://{address}"
     finally:
         process.terminate()
@@ -58,13 +58,9 @@ def values(notation: str) -> list[int]:
     return found
 
 
-def _await(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            urllib.request.urlopen(url, timeout=5).close()
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("Prometheus did not start")
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=5).close()
+    except OSError:
+        return False
+    return True

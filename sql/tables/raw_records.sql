@@ -9,7 +9,7 @@ CREATE TABLE raw_records (
   'topic' = '${RAW_EVENTS_TOPIC}',
   'properties.bootstrap.servers' = '${KAFKA_BOOTSTRAP_SERVERS}',
   'properties.isolation.level' = 'read_committed',
-  -- What little comes waits for more, as long as nobody notices: nine jobs ask less often, a quarter of the broker's work.
+  -- A little waits for more, no longer than anybody notices: each job asks less often, and Kafka has less to do.
   'properties.fetch.min.bytes' = '65536',
   'properties.fetch.max.wait.ms' = '250',
   'scan.startup.mode' = 'earliest-offset',
