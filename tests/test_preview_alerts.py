@@ -137,6 +137,37 @@ def test_a_rule_of_prometheus_is_not_evaluated(judge: Judge) -> None:
     assert (found["state"], found["needs"]) == ("not evaluated", "Prometheus")
 
 
+@pytest.mark.parametrize("query", [NUMBERS, "SELECT x FROM nowhere", None])
+def test_a_rule_names_its_runbook_however_it_stands(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch, query: str | None
+) -> None:
+    monkeypatch.setenv("DOCS_URL", "https://docs.shop.example/")
+    content = rule(query=query or NUMBERS, isPaused=query is None)
+    content["annotations"]["runbook_url"] = "${DOCS_URL}/operating.html#r"
+    assert judge(content)["runbook"] == "https://docs.shop.example/operating.html#r"
+
+
+def test_without_docs_url_the_answer_says_where_runbooks_are_looked_for(
+    untouched: Tables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = {"a": "${DOCS_URL}/operating.html#a", "b": "https://wiki.shop.example/b", "c": "${WIKI}/c", "d": None}
+    for uid, url in urls.items():
+        notes = {} if url is None else {"annotations": {"runbook_url": url}}
+        (tmp_path / f"{uid}.json").write_text(json.dumps(rule(uid=uid, title=uid) | notes))
+
+    def answer() -> Json:
+        return Alerts(tmp_path, Postgres(untouched.reader)).latest(START)
+
+    monkeypatch.delenv("WIKI", raising=False)
+    monkeypatch.delenv("DOCS_URL", raising=False)
+    found = {one["uid"]: one["runbook"] for one in answer()["rules"]}
+    default = "http://127.0.0.1:8000"
+    assert found == {"a": f"{default}/operating.html#a", "b": urls["b"], "c": "", "d": ""}
+    assert answer()["assumed_docs"] == default
+    monkeypatch.setenv("DOCS_URL", "https://docs.shop.example")
+    assert answer()["assumed_docs"] == ""
+
+
 def test_alert_rules_come_in_groups_too_and_are_counted(untouched: Tables, tmp_path: Path) -> None:
     group = {"name": "g", "rules": [rule(), rule(params=(99,), uid="s")]}
     (tmp_path / "group.json").write_text(json.dumps({"apiVersion": 1, "groups": [group]}))

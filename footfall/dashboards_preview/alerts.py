@@ -97,14 +97,17 @@ class Alerts:
         rules = [self._rule(uid, rule, now) for uid, rule in items.items()]
         rules.sort(key=lambda rule: (STATES.index(rule["state"]), rule["title"].lower()))
         counts = {state: sum(rule["state"] == state for rule in rules) for state in STATES}
-        return {"evaluated": epoch_ms(now), "counts": counts, "rules": rules, "faults": found.faults}
+        return {
+            "evaluated": epoch_ms(now), "counts": counts, "rules": rules, "faults": found.faults,
+            "assumed_docs": placeholders.assumed("DOCS_URL"),
+        }  # fmt: skip
 
     def _rule(self, uid: str, rule: Json, now: datetime) -> Json:
         about: Json = {
             "uid": uid, "title": rule["title"], "group": str(rule.get("ruleGroup") or ""),
             "for": str(rule.get("for") or "0s"),
             "severity": str((rule.get("labels") or {}).get("severity") or ""), "fault": "", "instances": [],
-            "annotations": {}, "state": "normal", "needs": "",
+            "annotations": {}, "state": "normal", "needs": "", "runbook": _runbook(rule),
         }  # fmt: skip
         if rule.get("isPaused"):
             return {**about, "state": "not evaluated", "needs": "to be resumed: it is paused"}
@@ -209,6 +212,12 @@ class Alerts:
             Labelled(tuple(sorted(one.labels.items())), tuple(value for _, value in one.points), is_series)
             for one in series
         ]
+
+
+def _runbook(rule: Json) -> str:
+    """Its address, however the rule stands; empty where there is none, or a name of it is not set."""
+    notes = {"url": str((rule.get("annotations") or {}).get("runbook_url") or "")}
+    return "" if placeholders.missing(notes) else str(placeholders.filled(notes)["url"])
 
 
 def _seconds(text: str) -> float:

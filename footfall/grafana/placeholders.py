@@ -30,6 +30,11 @@ def missing(content: Any) -> list[str]:
     return [name for name in names(content) if not _value(name)]
 
 
+def assumed(name: str) -> str:
+    """What stands for a NAME that the environment lacks; empty where it has one."""
+    return "" if os.environ.get(name) else DEFAULTS.get(name, "")
+
+
 def filled(content: Json) -> Json:
     """The content with the values of its ${NAME}. Raises NotSet with the names that the environment lacks."""
     if lacking := missing(content):

@@ -92,7 +92,7 @@ COUNTED = "SELECT sum(page_view_count)::bigint AS views FROM page_views_per_minu
 MORE_THAN_TEN = {"type": "gt", "params": [10]}
 ALERT: Json = {
     "uid": "busy", "title": "Much going on", "condition": "C", "for": "0s", "labels": {"severity": "critical"},
-    "annotations": {"summary": "{{ $values.B }} views"},
+    "annotations": {"summary": "{{ $values.B }} views", "runbook_url": "${DOCS_URL}/operating.html#traffic-spike"},
     "data": [
         {"refId": "A", "datasourceUid": "footfall", "model": {"rawSql": COUNTED, "format": "table"}},
         {"refId": "B", "datasourceUid": "__expr__", "model": {"type": "reduce", "expression": "A", "reducer": "last"}},

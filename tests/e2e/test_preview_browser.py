@@ -26,6 +26,7 @@ ROWS = (
     ("blog", "/tents", 30, 5),
 )  # fmt: skip
 BLUE = "#2160c4"
+DOCS = "http://127.0.0.1:8000"  # where runbooks are looked for without DOCS_URL
 CHARTS = (2, 3, 4, 6, 7, 8)
 
 
@@ -46,8 +47,10 @@ def preview(untouched: Tables, tmp_path_factory: pytest.TempPathFactory) -> Iter
             untouched.writer, "INSERT INTO page_views_per_minute VALUES (%s, %s, %s, %s, 1)",
             site, START + timedelta(minutes=minute), path, views,
         )  # fmt: skip
-    with previewing(untouched, folder, "--dashboards", str(folder)) as address:
-        yield address
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("DOCS_URL", raising=False)
+        with previewing(untouched, folder, "--dashboards", str(folder)) as address:
+            yield address
 
 
 @pytest.fixture
@@ -238,6 +241,17 @@ def test_the_alert_that_fires_is_counted_and_listed(board: Any) -> None:
     assert "firing" in text
     assert "critical" in text
     assert "24 views" in text
+
+
+def test_a_rule_links_its_runbook(board: Any, preview: str) -> None:
+    board.context.route(f"{DOCS}/**", lambda route: route.fulfill(body="what to do", content_type="text/html"))
+    board.goto(f"{preview}/alerts")
+    link = board.locator('[data-rule="busy"]').get_by_role("link", name="Runbook of Much going on", exact=True)
+    with board.expect_popup() as opened_page:
+        link.click()
+    assert opened_page.value.url == f"{DOCS}/operating.html#traffic-spike"
+    assert opened_page.value.inner_text("body") == "what to do"
+    assert board.get_by_text(f"runbooks: {DOCS}, while mkdocs serve runs; or set DOCS_URL").is_visible()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

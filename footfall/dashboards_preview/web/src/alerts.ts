@@ -2,6 +2,7 @@
 import { ask } from './api';
 import { el } from './dom';
 import { showAlertCount } from './header';
+import { isAddress } from './links';
 import { formatNumber, formatTime } from './units';
 
 interface Instance {
@@ -20,6 +21,7 @@ interface Rule {
   state: string;
   fault: string;
   needs: string;
+  runbook: string;
   annotations: Record<string, string>;
   instances: Instance[];
 }
@@ -28,6 +30,7 @@ interface Answer {
   counts: Record<string, number>;
   rules: Rule[];
   faults: string[];
+  assumed_docs: string; // where runbooks are looked for as nobody said where they are
 }
 
 export async function loadAlerts(holder?: HTMLElement): Promise<void> {
@@ -45,6 +48,9 @@ export async function loadAlerts(holder?: HTMLElement): Promise<void> {
             .join(', ') || 'no rules'
         }`,
       ),
+      ...(answer.assumed_docs && answer.rules.some(({ runbook }) => runbook.startsWith(answer.assumed_docs))
+        ? [el('p', { class: 'note' }, `runbooks: ${answer.assumed_docs}, while mkdocs serve runs; or set DOCS_URL`)]
+        : []),
       ...answer.faults.map((fault) => el('p', { class: 'message error' }, fault)),
       el('ul', { class: 'alerts' }, ...answer.rules.map(ruleOf)),
     );
@@ -65,6 +71,14 @@ function ruleOf(rule: Rule): HTMLElement {
       el('span', { class: 'state' }, state),
       el('h2', {}, rule.title),
       rule.severity ? el('span', { class: 'severity' }, rule.severity) : null,
+      isAddress(rule.runbook)
+        ? el(
+            'a',
+            { href: rule.runbook, target: '_blank', rel: 'noopener noreferrer' },
+            'Runbook',
+            el('span', { class: 'hidden-visually' }, ` of ${rule.title}`),
+          )
+        : null,
     ),
     rule.annotations.summary && loud.length ? el('p', {}, rule.annotations.summary) : null,
     rule.annotations.description && loud.length ? el('p', { class: 'note' }, rule.annotations.description) : null,

@@ -48,6 +48,9 @@ export function fillLink(
   }
 }
 
+// Whether a rule's text is a whole address of a page.
+export const isAddress = (text: string): boolean => /^https?:\/\//.test(text) && URL.canParse(text);
+
 function known(
   name: string,
   form: string | undefined,
