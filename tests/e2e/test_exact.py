@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
@@ -15,7 +16,7 @@ from footfall.settings import ROOT, Settings
 from footfall.stack import control, flink, postgres
 from footfall.visitors import heartbeat
 
-from . import added_up, counted_people, readers
+from . import added_up, anomaly_rows, counted_people, live, readers
 from .helpers import (
     Row,
     add_up,
@@ -45,6 +46,7 @@ TABLES = (
 NOTHING = ("custom_events_per_minute", "engagement_per_minute", "elements_per_minute")  # readers only look
 TOTALS = (*added_up.TABLES, *counted_people.TABLES)
 TWO_HOURS_MS = 7_200_000
+MOMENTS = (datetime(2014, 1, 15, 20, tzinfo=UTC), datetime(2014, 1, 22, 23, 59, 58, tzinfo=UTC))
 
 
 class Log(NamedTuple):
@@ -167,6 +169,27 @@ def test_what_is_added_up_is_what_the_file_gives(log: Log, expected_totals: dict
     assert_same_rows(log.tables[table], hashable(expected_totals[table]))
     none = ("elements", "custom_events", "actions", "links", "attribution", "shared_visitors")
     assert bool(expected_totals[table]) is (table not in none)
+
+
+def test_anomalies_are_those_of_a_recomputation_over_the_file(log: Log, requests: list[readers.Request]) -> None:
+    counts = anomaly_rows.counts_by_site(readers.page_views(requests))[readers.SITE]
+    found, expected = (
+        anomaly_rows.found(log.settings, readers.SITE, counts), anomaly_rows.expected(readers.SITE, counts),
+    )  # fmt: skip
+    for which in ("table", "function"):
+        assert len(expected[which]) > 100
+        assert_same_rows(found[which], expected[which])
+
+
+@pytest.mark.parametrize("time", MOMENTS)
+def test_who_was_there_at_a_moment_is_what_the_file_gives(
+    log: Log, requests: list[readers.Request], time: datetime
+) -> None:
+    found, later = live.found(log.settings, time)
+    expected = live.expected(readers.visit_events(requests), time, later)
+    for view in live.ASKED:
+        assert expected[view]
+        assert_same_rows(found[view], expected[view])
 
 
 def test_a_second_run_into_the_filled_tables_changes_no_row(log: Log) -> None:

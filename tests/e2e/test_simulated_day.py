@@ -17,7 +17,7 @@ from footfall.settings import Settings
 from footfall.site_options import Options
 from footfall.visitors import Arrival, arrivals, heartbeat
 
-from . import added_up, counted_people, day
+from . import added_up, anomaly_rows, counted_people, day, live
 from .helpers import Row, add_up, assert_same_rows, fresh_topic, hashable, rows, totals, truncate
 from .page_reports import with_reports
 
@@ -37,6 +37,7 @@ SHARES = {"BROKEN_SHARE": 0.01, "FAST_CLOCK_SHARE": 0.03, "DUPLICATE_SHARE": 0.0
 class Day(NamedTuple):
     """What the jobs made of the day, and what the recomputation makes of the same log; by table."""
 
+    settings: Settings
     found: dict[str, list[Row]]
     expected: dict[str, list[Row]]
 
@@ -47,7 +48,14 @@ def visitors() -> Iterator[Arrival]:
         arrivals(seed=4, site=site, start=START, end=START + timedelta(days=1), visits_per_day=visits)
         for site, visits in (("shop", 900), ("café", 100))
     )
-    return merge(*map(with_reports, (*simulated, clockwork())), key=lambda arrival: arrival.time)
+    return merge(*map(with_reports, (*weeks_before(), *simulated, clockwork())), key=lambda arrival: arrival.time)
+
+
+def weeks_before() -> Iterator[Iterator[Arrival]]:
+    """The same hour of the three weeks before: it says what is unusual on the day."""
+    for weeks in (1, 2, 3):
+        start = START + timedelta(hours=3) - weeks * timedelta(weeks=1)
+        yield arrivals(seed=10 + weeks, site="shop", start=start, end=start + timedelta(hours=1), visits_per_day=2000)
 
 
 def clockwork() -> Iterator[Arrival]:
@@ -87,13 +95,34 @@ def simulated(stack: Settings) -> Iterator[Day]:
     expected = day.tables(last_records(settings, sent))
     zones_and_goals = added_up.Sites({"shop": ZONE}, {"shop": GOALS})
     expected |= added_up.added_up(expected, zones_and_goals) | counted_people.counted_people(expected, zones_and_goals)
-    yield Day(found, expected)
+    yield Day(settings, found, expected)
     sites.remove(owner, "shop")
 
 
 @pytest.mark.parametrize("table", [*TABLES, *TOTALS])
 def test_a_table_is_what_is_recomputed_from_the_log(simulated: Day, table: str) -> None:
     assert_same_rows(simulated.found[table], hashable(simulated.expected[table]))
+
+
+def test_anomalies_are_those_of_a_recomputation(simulated: Day) -> None:
+    counts = anomaly_rows.counts_by_site(simulated.expected["page_views_per_minute"])
+    found, expected = (
+        anomaly_rows.found(simulated.settings, "shop", counts["shop"]),
+        anomaly_rows.expected("shop", counts["shop"], ZONE),
+    )
+    for which in ("table", "function"):
+        assert len(expected[which]) > 10
+        assert_same_rows(found[which], expected[which])
+
+
+@pytest.mark.parametrize("hours", [7, 9.5, 23.99])
+def test_who_was_there_at_a_moment_is_what_is_recomputed(simulated: Day, hours: float) -> None:
+    moment = START + timedelta(hours=hours)
+    found, later = live.found(simulated.settings, moment)
+    expected = live.expected(simulated.expected["visit_events"], moment, later)
+    for view in live.ASKED:
+        assert expected[view]
+        assert_same_rows(found[view], expected[view])
 
 
 def test_the_day_has_all_that_the_definitions_speak_of(simulated: Day) -> None:
