@@ -1,7 +1,7 @@
 """The alert rules that ask Prometheus: evaluated by Prometheus itself, on series of their exporters' names.
 
 promtool is Prometheus's own (Debian: prometheus); without it those tests are left out. That the collector serves the
-name is seen here, that Flink does in tests/e2e/test_exact.py; the node exporter's are those of its documentation.
+name is seen here; that Flink and the node exporter do, and with these labels, in tests/e2e/test_prometheus.py.
 """
 
 from __future__ import annotations
