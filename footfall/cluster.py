@@ -213,7 +213,8 @@ def offsets(settings: Settings, id_: str) -> dict[int, int]:
         for name in names:
             partition = int(name.split(".")[-2])
             for metric in flink.rest(settings, f"{path}?get={quote(name)}&agg=max"):
-                found[partition] = max(found.get(partition, 0), int(metric["max"]) + 1)
+                if (last := int(metric["max"])) >= 0:  # -1 says that it has read nothing of it yet
+                    found[partition] = max(found.get(partition, 0), last + 1)
     return found
 
 

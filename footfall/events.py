@@ -105,13 +105,13 @@ def sender(settings: Settings, *, linger_ms: int = 20) -> Iterator[Sender]:
         producer.close(timeout=5)
 
 
-def last_records(settings: Settings, count: int) -> list[Record]:
-    """The newest records, up to count of each partition, by the broker's time."""
+def last_records(settings: Settings, count: int | None = None) -> list[Record]:
+    """The newest records, up to count of each partition, or all that the topic holds now; by the broker's time."""
     with open_consumer(settings) as (consumer, partitions):
         ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
         wanted = 0
         for partition in partitions:
-            start = max(ends[partition] - count, beginnings[partition])
+            start = beginnings[partition] if count is None else max(ends[partition] - count, beginnings[partition])
             consumer.seek(partition, start)
             wanted += ends[partition] - start
         records: list[Record] = []

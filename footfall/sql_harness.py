@@ -7,6 +7,7 @@ columns that the broker fills are plain ones. A shadow of Postgres keeps a chang
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import sysconfig
@@ -242,6 +243,8 @@ def _quoted(text: str) -> str:
 
 
 def _environment(options: Mapping[str, str]) -> TableEnvironment:
+    # PyFlink would import Beam and pandas here, to serve Python processes; in thread mode there are none.
+    os.environ.setdefault("_python_worker_execution_mode", "process")
     configuration = Configuration()
     for key, value in options.items():
         configuration.set_string(key, value)

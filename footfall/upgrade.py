@@ -229,15 +229,14 @@ def _prove(settings: Settings, id_: str, read: Mapping[int, int]) -> None:
     """Wait until a job has read what the topic holds now, for a minute at most, and has made a checkpoint after that.
 
     Rows are written before a checkpoint is complete. A job tells its place in a partition only once it has read
-    something of it. Of one that it tells nothing of, it has nothing to read if the job before it had read all, or else
-    after ten seconds in which it could have begun.
+    something of it: until then it stands where the job before it stood. Where that told nothing either, ten seconds in
+    which it could have begun say that there is nothing to read.
     """
     until, started = events.ends(settings), time.monotonic()
     while (waited := time.monotonic() - started) < PROOF_SECONDS:
         cluster.refuse_failed(settings, id_)
-        place = cluster.offsets(settings, id_)
-        untold = until if waited > BEGIN_SECONDS else read
-        if all(place.get(partition, untold.get(partition, 0)) >= end for partition, end in until.items()):
+        place = {**read, **cluster.offsets(settings, id_)}
+        if all(place.get(partition, end if waited > BEGIN_SECONDS else 0) >= end for partition, end in until.items()):
             break
         time.sleep(0.5)
     cluster.await_checkpoint(settings, id_)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,9 +46,39 @@ def validate(
     known = check_jobs(names, sql_dir)
     sql_dir, tests_dir, udfs_dir = (_shown(folder) for folder in (sql_dir, tests_dir, udfs_dir))
     faults = [] if known else [Fault(str(sql_dir / "jobs"), 0, "has no jobs: write NAME.sql with one INSERT")]
-    suite, found = _read_suite(sql_dir)
-    faults += found
-    broken = {Path(fault.path).stem for fault in found}
+    made = None
+    quick_jvm()
+    with ThreadPoolExecutor(1) as beside:  # Flink starts while the files are read
+        beside.submit(_start_flink)
+        suite, broken, found = _read_shared(sql_dir, udfs_dir)
+        faults += found
+        try:
+            made = read_migrations(sql_dir / "postgres" / "migrations")
+        except ScriptError as error:
+            faults += error.faults
+        from footfall.validate_job import Planner
+
+    with tempfile.TemporaryDirectory(prefix="footfall-validate-") as scratch:
+        planner = Planner(suite, config, Path(scratch), broken)
+        faults += planner.faults
+        if made is not None:
+            faults += planner.postgres_faults(made)
+        for name in dict.fromkeys(names or known):
+            faults += _job_faults(name, planner, sql_dir, tests_dir, suite)
+    return sorted(set(faults))
+
+
+def _start_flink() -> None:
+    """Start the JVM. Where that fails, whoever needs it tries again, and tells why."""
+    from pyflink.java_gateway import get_gateway
+
+    get_gateway()
+
+
+def _read_shared(sql_dir: Path, udfs_dir: Path) -> tuple[list[Statement], set[str], list[Fault]]:
+    """Tables, views and functions, the names of those that are broken, and the faults that reading them shows."""
+    suite, faults = _read_suite(sql_dir)
+    broken = {Path(fault.path).stem for fault in faults}
     functions = [statement for statement in suite if statement.kind == "CREATE FUNCTION"]
     modules = module_faults(udfs_dir)
     faults += modules
@@ -59,20 +90,7 @@ def validate(
             broken.add(function.name or "")
     for statement in suite:
         faults += clock_faults(statement, keep_first=statement.kind == "CREATE VIEW")
-
-    quick_jvm()
-    from footfall.validate_job import Planner  # pyflink takes seconds to import and to start
-
-    with tempfile.TemporaryDirectory(prefix="footfall-validate-") as scratch:
-        planner = Planner(suite, config, Path(scratch), broken)
-        faults += planner.faults
-        try:
-            faults += planner.postgres_faults(read_migrations(sql_dir / "postgres" / "migrations"))
-        except ScriptError as error:
-            faults += error.faults
-        for name in dict.fromkeys(names or known):
-            faults += _job_faults(name, planner, sql_dir, tests_dir, suite)
-    return sorted(set(faults))
+    return suite, broken, faults
 
 
 def _job_faults(name: str, planner: Planner, sql_dir: Path, tests_dir: Path, suite: Iterable[Statement]) -> list[Fault]:

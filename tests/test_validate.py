@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,14 @@ def test_one_broken_file_hides_no_fault_of_another(house: Path) -> None:
         "sql/jobs/page_views_per_minute.sql:9", "sql/tables/raw_records.sql:1", "sql/views/page_views.sql:2",
     ]  # fmt: skip
     assert "sql/jobs/late_events.sql:2: a string is opened here" in report("late_events")
+
+
+def test_beam_and_pandas_which_nothing_here_needs_are_not_imported() -> None:
+    code = "import sys; from footfall.validate import validate; print(validate(['late_events']), *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    faults, *modules = done.stdout.split()
+    assert faults == "[]", done.stderr
+    assert not {"apache_beam", "pandas"} & set(modules)
 
 
 def test_an_unknown_name_is_no_fault_but_a_misuse() -> None:
