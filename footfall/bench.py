@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -43,36 +43,52 @@ SITE = "bench"
 TOGETHER = ("sessions", "page_views_per_minute")
 OF_NO_SITE = {"last_records"}  # the topic's partitions: the next record writes them anew
 PLAIN = "sessions_without_python"
-SPREAD_SECONDS = 3600  # all events are of one hour: as long as state is kept
 Figures = dict[str, Any]
 
 
 def bench(
-    out: Console, *, events: int, rounds: int, suite_seconds: int, rate: int, latency_seconds: int, output: Path
+    out: Console,
+    *,
+    jobs: Sequence[str],
+    events: int,
+    span: timedelta,
+    rounds: int,
+    suite_seconds: int,
+    rate: int,
+    latency_seconds: int,
+    output: Path,
 ) -> None:
-    """Measure, print a table and write output as JSON. Starts the stack where it does not run."""
+    """Measure, print a table and write output as JSON. Starts the stack where it does not run.
+
+    jobs are measured beside the scan; none stands for all, with those that only the bench has, and `footfall validate`.
+    span is the event time over which the events are spread. Raises UnknownJob for a job that there is not.
+    """
+    all_jobs = [*job_names(SQL), PLAIN, "together"]
+    if unknown := sorted(set(jobs) - set(all_jobs)):
+        raise suite.UnknownJob(f"no job {', '.join(unknown)} (there are: {', '.join(all_jobs)})")
     with out.status("starting the stack") as status:
         settings = control.up(load_settings(), lambda what: status.update(f"starting: {what}"))
     if not postgres.is_running(settings.home / "data" / "postgres"):
         raise FootfallError("bench measures the embedded stack: unset POSTGRES_HOST")
-    topic = f"bench_hour_{events}"
+    topic = f"bench_{events}_in_{span.total_seconds():.0f}s"
     settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": topic})
-    _fill(out, settings, events)
+    _fill(out, settings, events, span)
     result: Figures = {
-        **day_and_machine(), "events": events, "rounds": rounds,
+        **day_and_machine(), "events": events, "span_seconds": span.total_seconds(), "rounds": rounds,
     }  # fmt: skip
     measured: dict[str, list[Figures]] = {}
     with _bench_sql() as sql:
-        names = ["scan", *job_names(SQL), PLAIN, "together"]
         for round_number in range(rounds):
-            for name in names:
+            for name in ["scan", *(jobs or all_jobs)]:
                 with out.status(f"round {round_number + 1} of {rounds}: {name}"):
                     figures = _measure(settings, sql, name, events)
                 measured.setdefault(name, []).append(figures)
                 out.print(f"round {round_number + 1}: {name:24} {figures['events_per_second']:>9,} events/s")
     result["jobs"] = _summary(measured)
-    result["enrichment_share"] = _enrichment(measured)
-    result["validate_seconds"] = _validate_seconds(out)
+    if {"sessions", PLAIN} <= measured.keys():
+        result["enrichment_share"] = _enrichment(measured)
+    if not jobs:
+        result["validate_seconds"] = _validate_seconds(out)
     if suite_seconds:
         result["suite"] = measure_suite(out, load_settings(), rate, timedelta(seconds=suite_seconds))
     if latency_seconds:
@@ -91,14 +107,14 @@ def day_and_machine() -> Figures:
     }
 
 
-def _fill(out: Console, settings: Settings, events: int) -> None:
+def _fill(out: Console, settings: Settings, events: int, span: timedelta) -> None:
     """Make the topic and write the events, once: the same seed gives the same bytes."""
     if not kafka.ensure_topic(settings.bootstrap_servers, settings.topic) and record_count(settings) == events:
         return
     start = datetime(2026, 1, 1, tzinfo=UTC)
     size = 0
     with out.status("generating events") as status, sender(settings, linger_ms=100) as topic:
-        source = arrivals(seed=1, site=SITE, start=start, end=None, events_per_second=events / SPREAD_SECONDS)
+        source = arrivals(seed=1, site=SITE, start=start, end=None, events_per_second=events / span.total_seconds())
         for arrival in islice(source, events):
             value = _without_extras(arrival.value)
             topic.send(arrival.key, value)
@@ -267,7 +283,7 @@ def _clean(settings: Settings) -> None:
 def _print(out: Console, result: Figures) -> None:
     from rich.table import Table
 
-    columns = ("job", "events/s", "s a million", "to the scan", "peak memory", "state after the hour")
+    columns = ("job", "events/s", "s a million", "to the scan", "peak memory", "state")
     table = Table(*columns, box=None, pad_edge=False)
     for name, figures in result["jobs"].items():
         state = "-" if figures["state_bytes"] is None else f"{figures['state_bytes'] / 1e6:.1f} MB"
@@ -276,8 +292,10 @@ def _print(out: Console, result: Figures) -> None:
         cost, ratio = f"{1_000_000 / speed:.1f}", f"{figures['ratio_to_scan']:.2f}"
         table.add_row(name, f"{speed:,}", cost, ratio, memory, state)
     out.print(table)
-    out.print(f"Python functions: {result['enrichment_share']:.0%} of the time of sessions")
-    out.print(f"footfall validate: {result['validate_seconds']} s for all files")
+    if "enrichment_share" in result:
+        out.print(f"Python functions: {result['enrichment_share']:.0%} of the time of sessions")
+    if "validate_seconds" in result:
+        out.print(f"footfall validate: {result['validate_seconds']} s for all files")
     if "suite" in result:
         out.print(in_words(result["suite"]))
     for name, percentiles in result.get("latency_ms", {}).items():

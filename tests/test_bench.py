@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 from itertools import islice
+
+import pytest
 
 from footfall.bench import PLAIN, _bench_sql, _enrichment, _without_python
 from footfall.bench_suite import _medians, in_words
@@ -27,6 +31,20 @@ def test_the_jobs_that_only_the_bench_has_can_be_planned() -> None:
     with _bench_sql() as sql:
         for name in ("together", PLAIN):
             assert plan_job(name, sql).plan.operators
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["sessions", "visits"], "footfall: no job visits (there are: arrivals_per_minute, "),
+        (["--span", "0s"], "'--span': events are spread over 1s or more"),
+    ],
+)
+def test_what_can_not_be_measured_is_told_before_anything_starts(arguments: list[str], said: str) -> None:
+    command = [sys.executable, "-m", "footfall.cli", "bench", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.split())
 
 
 def test_what_python_takes_is_the_median_over_the_rounds() -> None:

@@ -100,19 +100,38 @@ def demo(keep: bool, seed: int, duration: timedelta | None) -> None:
 
 
 @click.command()
+@click.argument("jobs", metavar="[JOB]...", nargs=-1)
 @click.option("--events", type=click.IntRange(1000), default=1_000_000, show_default=True, help="Events to generate.")
+@click.option(
+    "--span",
+    type=Duration(),
+    default="1h",
+    show_default=True,
+    help="Event time over which they are spread; the less, the more visits are open at once.",
+)
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Times each is measured, in turn.")
 @click.option("--suite-seconds", type=click.IntRange(0), default=180, show_default=True, help="0 leaves the suite out.")
 @click.option("--rate", type=click.IntRange(1), default=5000, show_default=True, help="Events a second for the suite.")
 @click.option("--latency-seconds", type=click.IntRange(0), default=120, show_default=True, help="0 leaves latency out.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), default="bench.json", show_default=True)
-def bench(events: int, rounds: int, suite_seconds: int, rate: int, latency_seconds: int, output: Path) -> None:
-    """Measure each job against a plain scan, all of them at once under load, and the latency from event to row."""
+def bench(
+    jobs: tuple[str, ...],
+    events: int,
+    span: timedelta,
+    rounds: int,
+    suite_seconds: int,
+    rate: int,
+    latency_seconds: int,
+    output: Path,
+) -> None:
+    """Measure each job, or those named, against a plain scan; all of them at once under load; and the latency."""
     from footfall.bench import bench as run_bench
 
+    if span < timedelta(seconds=1):
+        raise click.BadParameter("events are spread over 1s or more", param_hint="'--span'")
     run_bench(
-        out, events=events, rounds=rounds, suite_seconds=suite_seconds, rate=rate, latency_seconds=latency_seconds,
-        output=output,
+        out, jobs=jobs, events=events, span=span, rounds=rounds, suite_seconds=suite_seconds, rate=rate,
+        latency_seconds=latency_seconds, output=output,
     )  # fmt: skip
 
 

@@ -46,14 +46,25 @@ def stop(pid_file: Path, timeout: float = 30) -> bool:
     """Ask the process to end, and make it end after timeout seconds. True where there was one."""
     process = find(pid_file)
     if process:
-        process.terminate()
-        try:
-            process.wait(timeout)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait(5)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+            if not _ends(pid_file, timeout):
+                process.kill()
+                _ends(pid_file, 5)
+        with contextlib.suppress(psutil.TimeoutExpired):
+            process.wait(0)  # a child of ours stays known until somebody asks
     pid_file.unlink(missing_ok=True)
     return process is not None
+
+
+def _ends(pid_file: Path, seconds: float) -> bool:
+    """Whether it ends meanwhile. A process has ended, too, of which whoever started it did not take notice yet."""
+    until = time.monotonic() + seconds
+    while find(pid_file):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def free_port() -> int:
