@@ -20,6 +20,12 @@ FIRST, DAYS = date(2026, 3, 25), 8  # with the night in which Vienna has 23 hour
 WHATS = ["/p/1", "/p/2", "/other", "Product Added", "Product Added", "Order Completed"]
 
 
+@pytest.fixture(autouse=True)
+def ids_from_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ids choose which rows are edited and deleted: the same ones, whatever tests came before."""
+    monkeypatch.setattr(metric_rows, "numbers", itertools.count(1))
+
+
 def write_anything(tables: Tables, chance: random.Random) -> None:
     """An action written, corrected, given to another visitor or deleted; often at the very time of another."""
     time = at("00:00:00", str(FIRST)) + timedelta(minutes=10 * chance.randrange(DAYS * 144))
@@ -78,9 +84,8 @@ def compare(tables: Tables) -> int:
     ("within", "strict"), [("14 hours", False), ("3 days", False), ("3 days", True), ("1 month", False)]
 )
 def test_whatever_is_written_in_whatever_order_a_funnel_is_what_its_actions_say(
-    tables: Tables, within: str, strict: bool, monkeypatch: pytest.MonkeyPatch
+    tables: Tables, within: str, strict: bool
 ) -> None:
-    monkeypatch.setattr(metric_rows, "numbers", itertools.count())  # the ids say which rows are edited and deleted
     chance = random.Random(f"{within} {strict}")
     add_site(tables, timezone="Europe/Vienna")
     add_funnel(tables, VIEW_ADD_BUY, within=within, strict=strict)
