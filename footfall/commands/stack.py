@@ -124,7 +124,7 @@ def bench(
     latency_seconds: int,
     output: Path,
 ) -> None:
-    """Measure each job, or those named, against a plain scan; all of them at once under load; and the latency."""
+    """Measure each job, or those named, against a plain scan; all of them at once under load; and latency."""
     from footfall.bench import bench as run_bench
 
     if span < timedelta(seconds=1):

@@ -43,14 +43,18 @@ def find(pid_file: Path) -> psutil.Process | None:
 
 
 def stop(pid_file: Path, timeout: float = 30) -> bool:
-    """Ask the process to end, and make it end after timeout seconds. True where there was one."""
+    """Ask the process to end, and make it end after timeout seconds. True where there was one.
+
+    Raises FootfallError where the system can't end it either; its pid file stays then.
+    """
     process = find(pid_file)
     if process:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
             if not _ends(pid_file, timeout):
                 process.kill()
-                _ends(pid_file, 5)
+                if not _ends(pid_file, 5):
+                    raise FootfallError(f"process {process.pid} ({pid_file.stem}) does not end: try again")
         with contextlib.suppress(psutil.TimeoutExpired):
             process.wait(0)  # a child of ours stays known until somebody asks
     pid_file.unlink(missing_ok=True)
