@@ -193,7 +193,9 @@ def _measure(settings: Settings, sql: Path, name: str, events: int) -> Figures:
     found = [line.split()[-1] for line in output.splitlines() if line.startswith(f"{name} submitted as ")]
     if child.returncode or not found:
         raise FootfallError(f"{name} failed in the bench: {output[-500:]}")
-    detail = flink.rest(settings, f"/jobs/{found[0]}")
+    # The client may be told of the end before the cluster's pages are.
+    while (detail := flink.rest(settings, f"/jobs/{found[0]}"))["end-time"] < 0:
+        time.sleep(0.2)
     started = min(_running_since(settings, found[0], vertex["id"]) for vertex in detail["vertices"])
     seconds = (detail["end-time"] - started) / 1000
     checkpoints = flink.rest(settings, f"/jobs/{found[0]}/checkpoints")["history"]

@@ -6,8 +6,11 @@ who were there before, most of these a short time ago. The same numbers of visit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 import psycopg
 
@@ -38,7 +41,7 @@ MONTHS = (
 DAY = (
     "DROP TABLE IF EXISTS bench_day",
     """
-    CREATE UNLOGGED TABLE bench_day AS
+    CREATE TEMPORARY TABLE bench_day AS
     WITH drawn AS (
       SELECT
         n, CASE WHEN random() < 0.5 THEN n ELSE greatest(n - floor(power(n, random()))::bigint, 1) END AS m,
@@ -115,12 +118,6 @@ DAY = (
     ) AS rows ORDER BY site, event_time
     """,
     """
-    INSERT INTO page_views_per_minute
-    SELECT site, date_trunc('minute', event_time), page_path, count(*), count(DISTINCT visitor_id) FROM visit_events
-    WHERE event_time >= %(begin)s AND event_time < %(end)s AND event_type = 'page'
-    GROUP BY 1, 2, 3 ON CONFLICT DO NOTHING
-    """,
-    """
     INSERT INTO engagement_per_minute
     SELECT site, date_trunc('minute', began), page, count(*) * 15000, count(*), count(*) * 60 FROM bench_day
     WHERE n %% 4 = 0 GROUP BY 1, 2, 3 ON CONFLICT DO NOTHING
@@ -130,12 +127,6 @@ DAY = (
     SELECT site, date_trunc('minute', began), 'element ' || floor(8 * i4), page,
       CASE WHEN i5 > 0.9 THEN 'spring' ELSE '' END, count(*) * 4, count(*) FROM bench_day
     WHERE n %% 5 = 0 GROUP BY 1, 2, 3, 4, 5 ON CONFLICT DO NOTHING
-    """,
-    """
-    INSERT INTO custom_events_per_minute
-    SELECT site, date_trunc('minute', event_time), event_name, label, count(*), count(DISTINCT visitor_id)
-    FROM visit_events WHERE event_time >= %(begin)s AND event_time < %(end)s AND event_type = 'track'
-    GROUP BY 1, 2, 3, 4 ON CONFLICT DO NOTHING
     """,
     """
     INSERT INTO web_vitals
@@ -170,6 +161,21 @@ DAY = (
     SELECT began, 0, n, CASE WHEN i1 < 0.9 THEN site END, 'type is missing', '{}' FROM bench_day WHERE n %% 1000 = 0
     """,
 )  # fmt: skip
+# Of the events of all days: a visit goes on into the next one.
+MINUTES = (
+    """
+    INSERT INTO page_views_per_minute
+    SELECT site, date_trunc('minute', event_time), page_path, count(*), count(DISTINCT visitor_id) FROM visit_events
+    WHERE event_time >= %(begin)s AND event_time < %(end)s AND event_type = 'page'
+    GROUP BY 1, 2, 3 ON CONFLICT DO NOTHING
+    """,
+    """
+    INSERT INTO custom_events_per_minute
+    SELECT site, date_trunc('minute', event_time), event_name, label, count(*), count(DISTINCT visitor_id)
+    FROM visit_events WHERE event_time >= %(begin)s AND event_time < %(end)s AND event_type = 'track'
+    GROUP BY 1, 2, 3, 4 ON CONFLICT DO NOTHING
+    """,
+)  # fmt: skip
 # What the triggers would have noted of the day's rows, but for the funnels.
 NOTES = (
     "INSERT INTO changed_visits (site, session_start) SELECT DISTINCT site, date_trunc('minute', session_start)"
@@ -198,29 +204,38 @@ NOTES = (
 
 
 def fill(admin: str, visits: int, days: int, now: datetime, say: Callable[[str], None]) -> None:
-    """Write so many visits of the days before now, and what they did, into empty tables.
+    """Write so many visits of the days before now, and what they did, into empty tables, on all cores.
 
     Visits go on for AHEAD, at the same pace: there is always somebody on the site while queries are asked. admin: a
     superuser's connection string; the triggers that leave notes are not run, which `note` makes up for.
     """
+    given: dict[str, object] = {"sites": list(SITES), "shares": list(SITES.values())}
     with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute("SET search_path = public")
-        connection.execute("SET session_replication_role = replica")
-        connection.execute("SET work_mem = '256MB'")
-        given: dict[str, object] = {"sites": list(SITES), "shares": list(SITES.values())}
         for statement in SETUP:
             connection.execute(statement.encode(), given)
         connection.execute(MONTHS.encode(), {"begin": now - timedelta(days=days), "end": now + AHEAD})
-        written = 0
-        for number, (begin, end) in enumerate(chunks(days, now)):
-            connection.execute("SELECT setseed(%s)", [number / (days + 1)])
-            count = max(round(visits / days * ((end - begin) / timedelta(days=1))), 1)
-            given |= {"begin": begin, "end": end, "first": written + 1, "last": written + count}
-            for statement in DAY:
-                connection.execute(statement.encode(), given)
-            written += count
-            say(f"writing visits: {written:,} of {visits:,}")
-        connection.execute("DROP TABLE bench_day, bench_shares")
+    wanted: list[dict[str, object]] = []
+    written = 0
+    for number, (begin, end) in enumerate(chunks(days, now)):
+        count = max(round(visits / days * ((end - begin) / timedelta(days=1))), 1)
+        part = {"begin": begin, "end": end, "first": written + 1, "last": written + count}
+        wanted.append({**given, **part, "seed": number / (days + 1)})
+        written += count
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for what, statements in (("visits", DAY), ("minutes", MINUTES)):
+            for number, _ in enumerate(pool.map(partial(_fill_day, admin, statements), wanted)):
+                say(f"writing {what}: {number} of {days} days")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("DROP TABLE bench_shares")
+
+
+def _fill_day(admin: str, statements: Sequence[str], given: dict[str, object]) -> None:
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute("SET work_mem = '256MB'")
+        connection.execute("SELECT setseed(%(seed)s)", given)
+        for statement in statements:
+            connection.execute(statement.encode(), given)
 
 
 def note(admin: str, begin: datetime, end: datetime) -> None:
