@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 import psycopg
 
 SITE = "bench"
-ROWS, ROUNDS = 2000, 10
-# As Flink writes them: upserts in batches. Of the two events of a visit, one is an action.
+# As Flink writes them: upserts, of which the JDBC driver puts up to 128 in a statement, many of these in a transaction.
+ROWS, STATEMENTS, ROUNDS = 128, 16, 10
 WRITES = (
     """
     INSERT INTO sessions (
@@ -27,7 +27,7 @@ WRITES = (
     SELECT
       %(site)s, %(start)s::timestamptz + i * INTERVAL '1 second', e || '/' || i || '/' || %(batch)s::text, 'v' || i,
       CASE e WHEN 1 THEN 'page' ELSE 'track' END, CASE e WHEN 2 THEN 'Link Clicked' END, true
-    FROM generate_series(1, %(rows)s) AS i, generate_series(1, 2) AS e
+    FROM generate_series(1, %(rows)s / 2) AS i, generate_series(1, 2) AS e
     ON CONFLICT (site, event_time, message_id) DO UPDATE SET visitor_id = EXCLUDED.visitor_id
     """,
     """
@@ -60,10 +60,12 @@ def share_with_triggers(admin: str, now: datetime) -> float:
             for role, measured in speeds.items():
                 connection.execute("SELECT set_config('session_replication_role', %s, false)", [role])
                 connection.commit()
-                values["batch"] = f"{role} {batch}"
-                start = time.perf_counter()
-                rows = sum(connection.execute(statement.encode(), values).rowcount for statement in WRITES)
-                connection.commit()
+                start, rows = time.perf_counter(), 0
+                for statement in WRITES:
+                    for number in range(STATEMENTS):
+                        values["batch"] = f"{role} {batch} {number}"
+                        rows += connection.execute(statement.encode(), values).rowcount
+                    connection.commit()
                 measured.append(rows / (time.perf_counter() - start))
         for statement in REMOVE:
             connection.execute(statement.encode(), values)

@@ -111,11 +111,15 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
 def add_up(address: str) -> None:
     """Count anew what was written since the last call, and judge its visits and minutes. As the owner.
 
+    Edited funnels are counted one by one, which may take minutes each, and the others kept up to date between them.
     Raises DatabaseError.
     """
     with connect(address) as connection:
-        for function in ROLL_UPS:
-            connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))
+        are_edited = True
+        while are_edited:
+            for function in ROLL_UPS:
+                connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))
+            [[are_edited]] = connection.execute("SELECT EXISTS (SELECT FROM changed_funnels)").fetchall()
 
 
 def admin(settings: Settings) -> str:
