@@ -14,7 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from rich.console import Console
 
 from footfall import cluster, database, suite
 from footfall.bench_suite import SITES, in_words, measure_suite
+from footfall.bench_usage import task_manager_used
 from footfall.errors import FootfallError
 from footfall.events import record_count, sender
 from footfall.latency import measure_latency
@@ -188,7 +188,7 @@ def _measure(settings: Settings, sql: Path, name: str, events: int) -> Figures:
         stderr=subprocess.STDOUT,
         text=True,
     )
-    with _peak_memory(settings) as peak:
+    with task_manager_used(settings) as used:
         output, _ = child.communicate()
     found = [line.split()[-1] for line in output.splitlines() if line.startswith(f"{name} submitted as ")]
     if child.returncode or not found:
@@ -204,7 +204,8 @@ def _measure(settings: Settings, sql: Path, name: str, events: int) -> Figures:
     return {
         "seconds": round(seconds, 2),
         "events_per_second": round(events / seconds),
-        "peak_memory_bytes": peak[0],
+        "cpu_us_per_event": round(used.cpu_seconds * 1_000_000 / events, 1),
+        "peak_memory_bytes": used.peak_bytes,
         "state_bytes": state,
     }
 
@@ -229,25 +230,6 @@ def _running_since(settings: Settings, job: str, vertex: str) -> int:
     return min(since)
 
 
-@contextmanager
-def _peak_memory(settings: Settings) -> Iterator[list[int]]:
-    """The most resident memory of the task manager meanwhile, in bytes."""
-    peak, done = [0], threading.Event()
-    process = flink.task_manager(settings)
-
-    def watch() -> None:
-        while process and not done.wait(0.2):
-            peak[0] = max(peak[0], process.memory_info().rss)
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield peak
-    finally:
-        done.set()
-        thread.join()
-
-
 def _summary(measured: dict[str, list[Figures]]) -> dict[str, Figures]:
     """Medians over the rounds; the ratio is the median of the ratios inside each round."""
     summary: dict[str, Figures] = {}
@@ -258,6 +240,7 @@ def _summary(measured: dict[str, list[Figures]]) -> dict[str, Figures]:
         summary[name] = {
             "events_per_second": round(statistics.median(speeds)),
             "ratio_to_scan": round(statistics.median(s / scan for s, scan in zip(speeds, scans, strict=True)), 3),
+            "cpu_us_per_event": round(statistics.median(figure["cpu_us_per_event"] for figure in figures), 1),
             "peak_memory_bytes": max(figure["peak_memory_bytes"] for figure in figures),
             "state_bytes": max(states, default=None),
             "rounds": figures,
@@ -285,14 +268,14 @@ def _clean(settings: Settings) -> None:
 def _print(out: Console, result: Figures) -> None:
     from rich.table import Table
 
-    columns = ("job", "events/s", "s a million", "to the scan", "peak memory", "state")
+    columns = ("job", "events/s", "s a million", "processor s a million", "to the scan", "peak memory", "state")
     table = Table(*columns, box=None, pad_edge=False)
     for name, figures in result["jobs"].items():
         state = "-" if figures["state_bytes"] is None else f"{figures['state_bytes'] / 1e6:.1f} MB"
         memory = f"{figures['peak_memory_bytes'] / 1e6:,.0f} MB"
         speed = figures["events_per_second"]
         cost, ratio = f"{1_000_000 / speed:.1f}", f"{figures['ratio_to_scan']:.2f}"
-        table.add_row(name, f"{speed:,}", cost, ratio, memory, state)
+        table.add_row(name, f"{speed:,}", cost, f"{figures['cpu_us_per_event']:.1f}", ratio, memory, state)
     out.print(table)
     if "enrichment_share" in result:
         out.print(f"Python functions: {result['enrichment_share']:.0%} of the time of sessions")
