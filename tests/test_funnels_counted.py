@@ -130,6 +130,33 @@ def test_a_funnel_that_is_edited_is_told_from_its_actions_until_it_is_counted_an
         assert tables.run(tables.owner, f"SELECT * FROM {table}") == []
 
 
+def test_of_several_edited_funnels_one_is_counted_at_a_time_and_the_others_keep_nobody(tables: Tables) -> None:
+    chance = random.Random(7)
+    add_funnel(tables, VIEW_ADD_BUY, within="1 day")
+    tables.run(tables.owner, "INSERT INTO funnels SELECT site, 'again', within, is_strict FROM funnels")
+    tables.run(
+        tables.owner,
+        "INSERT INTO funnel_steps (site, funnel, step, name, event_type, event_name, page_path, label)"
+        " SELECT site, 'again', step, name, event_type, event_name, page_path, label FROM funnel_steps",
+    )
+    for _ in range(200):
+        write_anything(tables, chance)
+    compare(tables)
+    tables.run(tables.owner, "UPDATE funnels SET within = '2 days'")
+    kept = "SELECT DISTINCT funnel FROM funnel_attempts"
+    for waiting, counted in ((["buy"], ["again"]), ([], ["again", "buy"])):
+        write_anything(tables, chance)
+        tables.run(tables.owner, "SELECT refresh_funnels()")
+        assert tables.run(tables.reader, "SELECT DISTINCT funnel FROM changed_funnels") == [(name,) for name in waiting]
+        assert sorted(tables.run(tables.owner, kept)) == [(name,) for name in counted]
+    assert compare(tables) > 1
+    report = "SELECT * FROM funnel_report('shop', %s, %s, %s)"
+    last = FIRST + timedelta(days=DAYS)
+    assert tables.run(tables.reader, report, "again", FIRST, last) == tables.run(
+        tables.reader, report, "buy", FIRST, last
+    )
+
+
 def test_an_action_whose_writer_did_not_know_the_funnel_yet_is_counted(tables: Tables) -> None:
     with psycopg.connect(tables.writer) as writing:
         writing.execute(

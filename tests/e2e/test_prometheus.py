@@ -113,7 +113,7 @@ def measured(stack: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         with prometheus(folder, yaml.safe_dump(config)) as url:
             boards = Boards(ROOT / "dashboards", Postgres(database.reader(stack)), Prometheus(url))
             day = timedelta(days=1)
-            records, _ = simulate.history(here.settings, seed=1, site="scraped", length=day, visits_per_day=5000)
+            records, _ = simulate.history(here.settings, seed=1, site="scraped", length=day, visits_per_day=1000)
             found = Measured(here.settings, Prometheus(url), boards, records)
             hinder(found)
             yield found
