@@ -108,18 +108,19 @@ def maintain(owner: str, now: datetime | None = None) -> list[str]:
     return sentences
 
 
-def add_up(address: str) -> None:
+def add_up(address: str, *, all_funnels: bool = True) -> None:
     """Count anew what was written since the last call, and judge its visits and minutes. As the owner.
 
-    Edited funnels are counted one by one, which may take minutes each, and the others kept up to date between them.
-    Raises DatabaseError.
+    An edited funnel takes minutes on a large site. all_funnels: count all that were edited, the sums kept up to date
+    between them; else one, and the next call another. Raises DatabaseError.
     """
     with connect(address) as connection:
-        are_edited = True
-        while are_edited:
+        goes_on = True
+        while goes_on:
             for function in ROLL_UPS:
                 connection.execute(sql.SQL("SELECT {}()").format(sql.Identifier(function)))
-            [[are_edited]] = connection.execute("SELECT EXISTS (SELECT FROM changed_funnels)").fetchall()
+            [[are_left]] = connection.execute("SELECT EXISTS (SELECT FROM changed_funnels)").fetchall()
+            goes_on = all_funnels and are_left
 
 
 def admin(settings: Settings) -> str:

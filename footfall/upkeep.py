@@ -19,8 +19,13 @@ REST = 3.0  # rest by work, at least: what is counted is needed soon, what is wr
 
 def maintain(settings: Settings) -> list[str]:
     """All of it, once; returns a sentence for each partition and savepoint made or removed. Raises FootfallError."""
-    lines = database.maintain_tables(settings)
+    lines = _by_age(settings)
     database.add_up(database.owner(settings))
+    return lines
+
+
+def _by_age(settings: Settings) -> list[str]:
+    lines = database.maintain_tables(settings)
     if flink.answers(settings):
         lines += submission.expire_savepoints(settings)
     return lines
@@ -39,11 +44,10 @@ def keep_up(settings: Settings, every: timedelta, say: Callable[[str], None]) ->
         begun = time.monotonic()
         try:
             if time.monotonic() >= due:
-                for line in maintain(settings):
+                for line in _by_age(settings):
                     say(line)
                 due = time.monotonic() + HOUR
-            else:
-                database.add_up(database.owner(settings))
+            database.add_up(database.owner(settings), all_funnels=False)
             complaint = ""
         except FootfallError as error:
             if str(error) != complaint:  # once, not every few seconds
