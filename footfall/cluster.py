@@ -206,6 +206,11 @@ def latest_checkpoint(settings: Settings, job: Job) -> str | None:
 
 def offsets(settings: Settings, id_: str) -> dict[int, int]:
     """The offset that a job reads next in each partition of its topic that it has read anything of."""
+    return {partition: place for partition, place in places(settings, id_).items() if place}
+
+
+def places(settings: Settings, id_: str) -> dict[int, int]:
+    """The offset that a job reads next in each partition that it was given; 0 where it has read nothing of it yet."""
     found: dict[int, int] = {}
     for vertex in flink.rest(settings, f"/jobs/{id_}")["vertices"]:
         path = f"/jobs/{id_}/vertices/{vertex['id']}/subtasks/metrics"
@@ -213,8 +218,7 @@ def offsets(settings: Settings, id_: str) -> dict[int, int]:
         for name in names:
             partition = int(name.split(".")[-2])
             for metric in flink.rest(settings, f"{path}?get={quote(name)}&agg=max"):
-                if (last := int(metric["max"])) >= 0:  # -1 says that it has read nothing of it yet
-                    found[partition] = max(found.get(partition, 0), last + 1)
+                found[partition] = max(found.get(partition, 0), int(metric["max"]) + 1)  # of the last one; -1 of none
     return found
 
 

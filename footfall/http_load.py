@@ -76,10 +76,10 @@ async def _drive(
                     await asyncio.sleep(wait)
             status = 0
             try:
-                if stream is None:
-                    stream = await asyncio.open_connection(place.hostname, place.port, ssl=tls)
-                stream[1].write(request)
                 async with asyncio.timeout(ANSWER_SECONDS):
+                    if stream is None:
+                        stream = await asyncio.open_connection(place.hostname, place.port, ssl=tls)
+                    stream[1].write(request)
                     status, keeps = await _answer(stream[0])
             except (OSError, EOFError, ValueError, TimeoutError):
                 keeps = False

@@ -25,7 +25,7 @@ from footfall.verdict import BESIDE, Verdict, verdict
 
 CATCH_UP_SECONDS = 6 * 3600
 # How long a new version may read what waited for it, before it is taken for good, and until it has begun to
-PROOF_SECONDS, BEGIN_SECONDS = 60, 10
+PROOF_SECONDS, BEGIN_SECONDS = 60, 15
 GO_BACK_SECONDS = 180
 Say = Callable[[str], None]
 
@@ -229,17 +229,25 @@ def _prove(settings: Settings, id_: str, read: Mapping[int, int]) -> None:
     """Wait until a job has read what the topic holds now, for a minute at most, and has made a checkpoint after that.
 
     Rows are written before a checkpoint is complete. A job tells its place in a partition only once it has read
-    something of it: until then it stands where the job before it stood. Where that told nothing either, ten seconds in
-    which it could have begun say that there is nothing to read.
+    something of it: until then it stands where the job before it stood. Where that told nothing either, a quarter of a
+    minute in which it had the partition and could have begun says that there is nothing to read.
     """
     until, started = events.ends(settings), time.monotonic()
-    while (waited := time.monotonic() - started) < PROOF_SECONDS:
+    given: dict[int, float] = {}
+    while (now := time.monotonic()) - started < PROOF_SECONDS:
         cluster.refuse_failed(settings, id_)
-        place = {**read, **cluster.offsets(settings, id_)}
-        if all(place.get(partition, end if waited > BEGIN_SECONDS else 0) >= end for partition, end in until.items()):
+        places = cluster.places(settings, id_)
+        given |= {partition: now for partition in places if partition not in given}
+        waits = {partition: now - since for partition, since in given.items()}
+        if all(_is_read(end, places.get(p) or read.get(p), waits.get(p, 0.0)) for p, end in until.items()):
             break
         time.sleep(0.5)
     cluster.await_checkpoint(settings, id_)
+
+
+def _is_read(end: int, place: int | None, waited: float) -> bool:
+    """Of a partition that ends there, by a job that was given it so many seconds ago."""
+    return waited > BEGIN_SECONDS if place is None else place >= end
 
 
 @contextmanager

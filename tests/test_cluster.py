@@ -27,3 +27,5 @@ def test_a_job_tells_a_place_only_in_partitions_that_it_has_read_something_of(mo
 
     monkeypatch.setattr(flink, "rest", rest)
     assert cluster.offsets(load_settings(), "j") == {1: 378, 2: 1}
+    assert cluster.places(load_settings(), "j").items() >= {1: 378, 2: 1}.items()
+    assert set(cluster.places(load_settings(), "j").values()) == {0, 1, 378}
