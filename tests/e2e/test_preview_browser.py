@@ -240,7 +240,7 @@ def test_the_alert_that_fires_is_counted_and_listed(board: Any) -> None:
     text = rule.inner_text().lower()
     assert "firing" in text
     assert "critical" in text
-    assert "24 views" in text
+    assert "16 views" in text
 
 
 def test_a_rule_links_its_runbook(board: Any, preview: str) -> None:
