@@ -62,6 +62,7 @@ class Broker:
             "log.connection.close": False,
         }
         self._producer = self._new_producer()
+        self._dead: list[Producer] = []  # which still have to say that they did not deliver
         self._tasks: list[asyncio.Task[None]] = []
         self._work = asyncio.Event()
 
@@ -88,6 +89,7 @@ class Broker:
         if self.is_full:
             raise Unavailable
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        producer = self._producer
         left, size, failed = len(records), sum(len(value) for _, value in records), False
 
         def delivered(error: KafkaError | None, _message: object) -> None:
@@ -96,7 +98,7 @@ class Broker:
             self.waiting_records -= 1
             if error is not None:
                 failed = True
-                self._failed(error)
+                self._failed(producer, error)
             if left == 0:
                 self.waiting_bytes -= size
                 if done.done():
@@ -110,10 +112,9 @@ class Broker:
         self.waiting_bytes += size
         self.waiting_records += left
         self._work.set()
-        produce = self._producer.produce
         for key, value in records:
             try:
-                produce(self.topic, value, key, on_delivery=delivered)
+                producer.produce(self.topic, value, key, on_delivery=delivered)
             except (BufferError, KafkaException) as error:
                 reason = error.args[0] if error.args and isinstance(error.args[0], KafkaError) else None
                 delivered(reason or KafkaError(KafkaError._QUEUE_FULL), None)
@@ -134,6 +135,9 @@ class Broker:
         """Let the callbacks of what was acknowledged run: often while requests wait for it, else now and then."""
         while True:
             self._producer.poll(0)
+            for dead in self._dead:
+                dead.poll(0)
+            self._dead = [dead for dead in self._dead if len(dead)]
             if self.waiting_records:
                 await asyncio.sleep(POLL_SECONDS)
             else:
@@ -155,15 +159,27 @@ class Broker:
                     self.is_live = await asyncio.to_thread(_ends_with_heartbeats, self._settings)
                     asked = True
                 if self.is_live:
-                    for partition in partitions:
-                        now = iso(int(time() * 1000))
-                        value = json.dumps({"type": "heartbeat", "timestamp": now, "receivedAt": now}).encode()
-                        self._producer.produce(self.topic, value, partition=partition)
+                    self._send_heartbeats(partitions)
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
-    def _failed(self, error: KafkaError) -> None:
-        if error.fatal():  # an idempotent producer that the broker no longer knows can't go on
+    def _send_heartbeats(self, partitions: Sequence[int]) -> None:
+        producer = self._producer
+        for partition in partitions:
+            now = iso(int(time() * 1000))
+            value = json.dumps({"type": "heartbeat", "timestamp": now, "receivedAt": now}).encode()
+            try:
+                producer.produce(self.topic, value, partition=partition)
+            except KafkaException as error:
+                self._failed(producer, error.args[0])
+
+    def _failed(self, producer: Producer, error: KafkaError) -> None:
+        """An idempotent producer that the broker no longer knows can't go on: from then on it refuses every record.
+
+        What it refuses has the code of a fatal error, and is not marked as one.
+        """
+        if producer is self._producer and (error.fatal() or error.code() == KafkaError._FATAL):
             log.warning("starting a new Kafka producer: %s", error.str())
+            self._dead.append(producer)
             self._producer = self._new_producer()
 
     def _new_producer(self) -> Producer:
