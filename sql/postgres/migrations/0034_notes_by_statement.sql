@@ -1,7 +1,8 @@
 -- Notes of what was written (0012_traffic.sql and those after it) by the statement, each once, and no more by the row. A
 -- batch of Flink's rows left a note for each, by a call of a function for each, and they took a writer half of its time.
 --
--- After a statement, rows_before are the rows that it changed or removed as they were, and rows_now those that it wrote.
+-- A function is called with the rows that a statement wrote or removed (touched_rows), after an update twice: with them as
+-- they were and as they are. Those that compare the two get both at once (rows_before, rows_now).
 
 -- migrate:up
 
@@ -29,12 +30,7 @@ DROP TRIGGER note_web_vitals ON web_vitals;
 CREATE OR REPLACE FUNCTION note_visit() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO changed_visits SELECT DISTINCT site, session_start, visitor_id FROM rows_before;
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    INSERT INTO changed_visits SELECT DISTINCT site, session_start, visitor_id FROM rows_now;
-  END IF;
+  INSERT INTO changed_visits SELECT DISTINCT site, session_start, visitor_id FROM touched_rows;
   RETURN NULL;
 END
 $$;
@@ -42,12 +38,7 @@ $$;
 CREATE OR REPLACE FUNCTION note_visitor() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO changed_visitors SELECT DISTINCT site, visitor_id FROM rows_before;
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    INSERT INTO changed_visitors SELECT DISTINCT site, visitor_id FROM rows_now;
-  END IF;
+  INSERT INTO changed_visitors SELECT DISTINCT site, visitor_id FROM touched_rows;
   RETURN NULL;
 END
 $$;
@@ -55,18 +46,10 @@ $$;
 CREATE OR REPLACE FUNCTION note_goal() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO changed_visits (site, visitor_id, event_time)
-    SELECT DISTINCT r.site, r.visitor_id, r.event_time
-    FROM rows_before AS r JOIN sites AS s ON s.site = r.site AND r.event_name = ANY (s.goals)
-    WHERE r.event_type = 'track' AND r.is_action;
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    INSERT INTO changed_visits (site, visitor_id, event_time)
-    SELECT DISTINCT r.site, r.visitor_id, r.event_time
-    FROM rows_now AS r JOIN sites AS s ON s.site = r.site AND r.event_name = ANY (s.goals)
-    WHERE r.event_type = 'track' AND r.is_action;
-  END IF;
+  INSERT INTO changed_visits (site, visitor_id, event_time)
+  SELECT DISTINCT r.site, r.visitor_id, r.event_time
+  FROM touched_rows AS r JOIN sites AS s ON s.site = r.site AND r.event_name = ANY (s.goals)
+  WHERE r.event_type = 'track' AND r.is_action;
   RETURN NULL;
 END
 $$;
@@ -74,18 +57,43 @@ $$;
 CREATE OR REPLACE FUNCTION note_user() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO changed_visitors
-    SELECT site, visitor_id, CASE event_type WHEN 'alias' THEN user_id END FROM rows_before WHERE user_id IS NOT NULL
-    UNION
-    SELECT site, previous_id, previous_id FROM rows_before WHERE user_id IS NOT NULL AND event_type = 'alias';
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    INSERT INTO changed_visitors
-    SELECT site, visitor_id, CASE event_type WHEN 'alias' THEN user_id END FROM rows_now WHERE user_id IS NOT NULL
-    UNION
-    SELECT site, previous_id, previous_id FROM rows_now WHERE user_id IS NOT NULL AND event_type = 'alias';
-  END IF;
+  INSERT INTO changed_visitors
+  SELECT site, visitor_id, CASE event_type WHEN 'alias' THEN user_id END FROM touched_rows WHERE user_id IS NOT NULL
+  UNION
+  SELECT site, previous_id, previous_id FROM touched_rows WHERE user_id IS NOT NULL AND event_type = 'alias';
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION note_counted_event() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  INSERT INTO changed_counts SELECT DISTINCT 'actions', site, date_trunc('minute', event_time) FROM touched_rows
+  WHERE event_type = 'track' OR revenue IS NOT NULL;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION note_count() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  INSERT INTO changed_counts SELECT DISTINCT TG_ARGV[0], site, window_start FROM touched_rows;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION note_page() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  INSERT INTO changed_pages SELECT DISTINCT site, window_start FROM touched_rows;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION note_web_vitals() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  INSERT INTO changed_web_vitals SELECT DISTINCT site, date_trunc('minute', event_time) FROM touched_rows;
   RETURN NULL;
 END
 $$;
@@ -118,47 +126,6 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION note_counted_event() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO changed_counts SELECT DISTINCT 'actions', site, date_trunc('minute', event_time) FROM rows_before
-    WHERE event_type = 'track' OR revenue IS NOT NULL;
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    INSERT INTO changed_counts SELECT DISTINCT 'actions', site, date_trunc('minute', event_time) FROM rows_now
-    WHERE event_type = 'track' OR revenue IS NOT NULL;
-  END IF;
-  RETURN NULL;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION note_count() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO changed_counts SELECT DISTINCT TG_ARGV[0], site, window_start FROM rows_before;
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    INSERT INTO changed_counts SELECT DISTINCT TG_ARGV[0], site, window_start FROM rows_now;
-  END IF;
-  RETURN NULL;
-END
-$$;
-
-CREATE OR REPLACE FUNCTION note_page() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO changed_pages SELECT DISTINCT site, window_start FROM rows_before;
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    INSERT INTO changed_pages SELECT DISTINCT site, window_start FROM rows_now;
-  END IF;
-  RETURN NULL;
-END
-$$;
-
 CREATE OR REPLACE FUNCTION note_minute() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
@@ -178,19 +145,6 @@ BEGIN
 END
 $$;
 
-CREATE OR REPLACE FUNCTION note_web_vitals() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-BEGIN
-  IF TG_OP <> 'INSERT' THEN
-    INSERT INTO changed_web_vitals SELECT DISTINCT site, date_trunc('minute', event_time) FROM rows_before;
-  END IF;
-  IF TG_OP <> 'DELETE' THEN
-    INSERT INTO changed_web_vitals SELECT DISTINCT site, date_trunc('minute', event_time) FROM rows_now;
-  END IF;
-  RETURN NULL;
-END
-$$;
-
 DO $$
 DECLARE
   it record;
@@ -200,27 +154,29 @@ BEGIN
     ('sessions', 'note_visitor()'),
     ('visit_events', 'note_goal()'),
     ('visit_events', 'note_user()'),
-    ('visit_events', 'note_action()'),
     ('visit_events', 'note_counted_event()'),
     ('page_views_per_minute', 'note_page()'),
-    ('page_views_per_minute', 'note_minute()'),
     ('engagement_per_minute', 'note_page()'),
     ('elements_per_minute', 'note_count(''elements'')'),
     ('arrivals_per_minute', 'note_count(''arrivals'')'),
     ('custom_events_per_minute', 'note_count(''custom_events'')'),
     ('web_vitals', 'note_web_vitals()')
-  ) AS v (name, call) LOOP
+  ) AS v (name, call) CROSS JOIN (VALUES
+    ('written', 'INSERT', 'NEW'), ('removed', 'DELETE', 'OLD'), ('was', 'UPDATE', 'OLD'), ('is', 'UPDATE', 'NEW')
+  ) AS w (suffix, operation, version) LOOP
     EXECUTE format(
-      'CREATE TRIGGER %3$s_written AFTER INSERT ON %1$I REFERENCING NEW TABLE AS rows_now'
-      ' FOR EACH STATEMENT EXECUTE FUNCTION %2$s', it.name, it.call, split_part(it.call, '(', 1)
+      'CREATE TRIGGER %s_%s AFTER %s ON %I REFERENCING %s TABLE AS touched_rows FOR EACH STATEMENT EXECUTE FUNCTION %s',
+      split_part(it.call, '(', 1), it.suffix, it.operation, it.name, it.version, it.call
     );
+  END LOOP;
+  FOR it IN SELECT * FROM (VALUES ('visit_events', 'note_action'), ('page_views_per_minute', 'note_minute')) AS v (name, call)
+  CROSS JOIN (VALUES
+    ('written', 'INSERT', 'NEW TABLE AS rows_now'), ('removed', 'DELETE', 'OLD TABLE AS rows_before'),
+    ('changed', 'UPDATE', 'OLD TABLE AS rows_before NEW TABLE AS rows_now')
+  ) AS w (suffix, operation, versions) LOOP
     EXECUTE format(
-      'CREATE TRIGGER %3$s_changed AFTER UPDATE ON %1$I REFERENCING OLD TABLE AS rows_before NEW TABLE AS rows_now'
-      ' FOR EACH STATEMENT EXECUTE FUNCTION %2$s', it.name, it.call, split_part(it.call, '(', 1)
-    );
-    EXECUTE format(
-      'CREATE TRIGGER %3$s_removed AFTER DELETE ON %1$I REFERENCING OLD TABLE AS rows_before'
-      ' FOR EACH STATEMENT EXECUTE FUNCTION %2$s', it.name, it.call, split_part(it.call, '(', 1)
+      'CREATE TRIGGER %s_%s AFTER %s ON %I REFERENCING %s FOR EACH STATEMENT EXECUTE FUNCTION %s()',
+      it.call, it.suffix, it.operation, it.name, it.versions, it.call
     );
   END LOOP;
 END
@@ -228,45 +184,18 @@ $$;
 
 -- migrate:down
 
-DROP TRIGGER note_visit_written ON sessions;
-DROP TRIGGER note_visit_changed ON sessions;
-DROP TRIGGER note_visit_removed ON sessions;
-DROP TRIGGER note_visitor_written ON sessions;
-DROP TRIGGER note_visitor_changed ON sessions;
-DROP TRIGGER note_visitor_removed ON sessions;
-DROP TRIGGER note_goal_written ON visit_events;
-DROP TRIGGER note_goal_changed ON visit_events;
-DROP TRIGGER note_goal_removed ON visit_events;
-DROP TRIGGER note_user_written ON visit_events;
-DROP TRIGGER note_user_changed ON visit_events;
-DROP TRIGGER note_user_removed ON visit_events;
-DROP TRIGGER note_action_written ON visit_events;
-DROP TRIGGER note_action_changed ON visit_events;
-DROP TRIGGER note_action_removed ON visit_events;
-DROP TRIGGER note_counted_event_written ON visit_events;
-DROP TRIGGER note_counted_event_changed ON visit_events;
-DROP TRIGGER note_counted_event_removed ON visit_events;
-DROP TRIGGER note_page_written ON page_views_per_minute;
-DROP TRIGGER note_page_changed ON page_views_per_minute;
-DROP TRIGGER note_page_removed ON page_views_per_minute;
-DROP TRIGGER note_minute_written ON page_views_per_minute;
-DROP TRIGGER note_minute_changed ON page_views_per_minute;
-DROP TRIGGER note_minute_removed ON page_views_per_minute;
-DROP TRIGGER note_page_written ON engagement_per_minute;
-DROP TRIGGER note_page_changed ON engagement_per_minute;
-DROP TRIGGER note_page_removed ON engagement_per_minute;
-DROP TRIGGER note_count_written ON elements_per_minute;
-DROP TRIGGER note_count_changed ON elements_per_minute;
-DROP TRIGGER note_count_removed ON elements_per_minute;
-DROP TRIGGER note_count_written ON arrivals_per_minute;
-DROP TRIGGER note_count_changed ON arrivals_per_minute;
-DROP TRIGGER note_count_removed ON arrivals_per_minute;
-DROP TRIGGER note_count_written ON custom_events_per_minute;
-DROP TRIGGER note_count_changed ON custom_events_per_minute;
-DROP TRIGGER note_count_removed ON custom_events_per_minute;
-DROP TRIGGER note_web_vitals_written ON web_vitals;
-DROP TRIGGER note_web_vitals_changed ON web_vitals;
-DROP TRIGGER note_web_vitals_removed ON web_vitals;
+DO $$
+DECLARE
+  it record;
+BEGIN
+  FOR it IN
+    SELECT t.tgname AS name, c.oid::regclass AS of_table FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid
+    WHERE t.tgname ~ '^note_.*_(written|removed|was|is|changed)$' AND c.relnamespace = 'public'::regnamespace
+  LOOP
+    EXECUTE format('DROP TRIGGER %I ON %s', it.name, it.of_table);
+  END LOOP;
+END
+$$;
 
 CREATE OR REPLACE FUNCTION note_visit() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
