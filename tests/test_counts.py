@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -166,6 +168,42 @@ def test_goals_are_those_that_the_site_names_now(tables: Tables) -> None:
     assert tables.run(tables.reader, query) == [("Signed Up", 1)]
     tables.run(tables.owner, "UPDATE sites SET goals = '{Opened}'")
     assert tables.run(tables.reader, query) == [("Opened", 2)]
+
+
+@pytest.mark.parametrize("hours", [5, 7, 100, 192, 193, 480])
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])  # one is 30 minutes off, one changes its clocks
+def test_goals_are_told_with_their_visitors_of_the_same_times(tables: Tables, zone: str, hours: int) -> None:
+    add_site(tables, goals=["Signed Up", "Order Completed"], timezone=zone)
+    chance = random.Random(7)
+    begins = datetime(2026, 3, 5, 10, 20, tzinfo=UTC)
+    happened = []
+    for _ in range(400):
+        time = begins + timedelta(minutes=chance.randrange(-60 * 30, 60 * (hours + 30)))
+        visitor, name = f"v{chance.randrange(60)}", chance.choice(["Signed Up", "Order Completed", "Opened"])
+        currency = chance.choice(["EUR", "USD"]) if name == "Order Completed" else None
+        revenue = Decimal(chance.randrange(1, 100)) if currency else None
+        add_event(tables, time=time, visitor=visitor, name=name, revenue=revenue, currency=currency)
+        happened.append((time, name, currency or "", visitor, revenue))
+    refresh(tables)
+
+    ends = begins + timedelta(hours=hours)
+
+    def period(time: datetime) -> object:
+        local = time.astimezone(ZoneInfo(zone))
+        return local.date() if hours > 192 else (local.date(), local.hour, local.utcoffset())
+
+    first, last = period(begins), period(ends - timedelta(microseconds=1))
+    expected: dict[tuple[str, str], list[tuple[str, Decimal | None]]] = {}
+    for time, name, currency, visitor, revenue in happened:
+        touched = begins <= time <= ends if hours <= 6 else begins <= time < ends or period(time) in (first, last)
+        if touched and name != "Opened":
+            expected.setdefault((name, currency), []).append((visitor, revenue))
+    found = tables.run(tables.reader, "SELECT * FROM goals_reached('shop', %s, %s)", begins, ends)
+    assert sorted(found) == sorted(
+        (name, currency, len(rows), len({visitor for visitor, _ in rows}), sum(r for _, r in rows if r) or None)
+        for (name, currency), rows in expected.items()
+    )
+    assert [row[2] for row in found] == sorted((row[2] for row in found), reverse=True)
 
 
 @pytest.mark.parametrize("device", ["%", "mobile"])

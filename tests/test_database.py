@@ -160,6 +160,7 @@ def test_the_reader_can_read_every_table_but_not_write_and_not_for_longer_than_3
         tables.run(tables.reader, f"SELECT * FROM {table}")
     assert tables.run(tables.reader, "SELECT page_view_count FROM page_views_per_minute") == [(7,)]
     assert tables.run(tables.reader, "SHOW statement_timeout") == [("30s",)]
+    assert tables.run(tables.reader, "SHOW plan_cache_mode") == [("force_custom_plan",)]
     with pytest.raises(errors.ReadOnlySqlTransaction):
         tables.upsert_page_views("2026-11-24 12:00Z", role=tables.reader)
     with pytest.raises(errors.InsufficientPrivilege):

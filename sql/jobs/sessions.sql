@@ -83,19 +83,19 @@ FROM (
   FROM (
     SELECT
       *,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 2), '') AS entry_page,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 3), '') AS user_agent,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 4), '') AS country,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 5), '') AS region,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 6), '') AS locale,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 7), '') AS entry_url,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 8), '') AS referrer,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 9), '') AS utm_source,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 10), '') AS utm_medium,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 11), '') AS utm_campaign,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 12), '') AS utm_term,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 13), '') AS utm_content,
-      NULLIF(SPLIT_INDEX(entry_view, U&'\0000', 14), '') AS network,
+      NULLIF(entry[3], '') AS entry_page,
+      NULLIF(entry[4], '') AS user_agent,
+      NULLIF(entry[5], '') AS country,
+      NULLIF(entry[6], '') AS region,
+      NULLIF(entry[7], '') AS locale,
+      NULLIF(entry[8], '') AS entry_url,
+      NULLIF(entry[9], '') AS referrer,
+      NULLIF(entry[10], '') AS utm_source,
+      NULLIF(entry[11], '') AS utm_medium,
+      NULLIF(entry[12], '') AS utm_campaign,
+      NULLIF(entry[13], '') AS utm_term,
+      NULLIF(entry[14], '') AS utm_content,
+      NULLIF(entry[15], '') AS network,
       (EXTRACT(EPOCH FROM session_end) - EXTRACT(EPOCH FROM session_start)) * 1000
         + EXTRACT(MILLISECOND FROM session_end) - EXTRACT(MILLISECOND FROM session_start) AS duration_ms
     FROM (
@@ -125,6 +125,8 @@ FROM (
         window_start,
         window_end
     )
+    -- Splits the text once: an expression would be computed anew wherever its result is used.
+    CROSS JOIN UNNEST(ARRAY[SPLIT(entry_view, U&'\0000')]) AS split_view (entry)
   )
 )
 ON CONFLICT DO DEDUPLICATE;
