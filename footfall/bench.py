@@ -56,12 +56,14 @@ def bench(
     suite_seconds: int,
     rate: int,
     latency_seconds: int,
+    options: Sequence[str],
     output: Path,
 ) -> None:
     """Measure, print a table and write output as JSON. Starts the stack where it does not run.
 
     jobs are measured beside the scan; none stands for all, with those that only the bench has, and `footfall validate`.
-    span is the event time over which the events are spread. Raises UnknownJob for a job that there is not.
+    span is the event time over which the events are spread. options are Flink's, KEY=VALUE, for the jobs and the suite.
+    Raises UnknownJob for a job that there is not.
     """
     all_jobs = [*job_names(SQL), PLAIN, "together"]
     if unknown := sorted(set(jobs) - set(all_jobs)):
@@ -75,13 +77,14 @@ def bench(
     _fill(out, settings, events, span)
     result: Figures = {
         **day_and_machine(), "events": events, "span_seconds": span.total_seconds(), "rounds": rounds,
+        "options": list(options),
     }  # fmt: skip
     measured: dict[str, list[Figures]] = {}
     with _bench_sql() as sql:
         for round_number in range(rounds):
             for name in ["scan", *(jobs or all_jobs)]:
                 with out.status(f"round {round_number + 1} of {rounds}: {name}"):
-                    figures = _measure(settings, sql, name, events)
+                    figures = _measure(settings, sql, name, events, options)
                 measured.setdefault(name, []).append(figures)
                 out.print(f"round {round_number + 1}: {name:24} {figures['events_per_second']:>9,} events/s")
     result["jobs"] = _summary(measured)
@@ -90,7 +93,7 @@ def bench(
     if not jobs:
         result["validate_seconds"] = _validate_seconds(out)
     if suite_seconds:
-        result["suite"] = measure_suite(out, load_settings(), rate, timedelta(seconds=suite_seconds))
+        result["suite"] = measure_suite(out, load_settings(), rate, timedelta(seconds=suite_seconds), options)
     if latency_seconds:
         result["latency_ms"] = measure_latency(out, load_settings(), timedelta(seconds=latency_seconds))
     _print(out, result)
@@ -185,11 +188,11 @@ def _without_python(text: str) -> str:
     return text.replace("-- sessions:", f"-- {PLAIN}:", 1)
 
 
-def _measure(settings: Settings, sql: Path, name: str, events: int) -> Figures:
+def _measure(settings: Settings, sql: Path, name: str, events: int, options: Sequence[str]) -> Figures:
     """Run one job over the whole topic; times are from its first running source to its end."""
     command = cluster.command(
         settings, [name], "-p", str(os.cpu_count() or 1), bounded=True,
-        set_=["execution.checkpointing.interval=5s"],
+        set_=["execution.checkpointing.interval=5s", *options],
     )  # fmt: skip
     command[command.index("--") + 1 : command.index("--") + 1] = ["--sql", str(sql)]
     child = subprocess.Popen(

@@ -7,7 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from footfall.errors import FootfallError
@@ -49,12 +49,8 @@ def live(
     rate: float,
     duration: timedelta | None = None,
     progress: Callable[[int], None] = lambda count: None,
-    also: Sequence[str] = (),
 ) -> int:
-    """Write rate events a second, each at its time, with a heartbeat to every partition; returns the count.
-
-    also: further sites, which have the same visitors at the same time; a copy of an event is made sooner than an event.
-    """
+    """Write rate events a second, each at its time, with a heartbeat to every partition; returns the count."""
     next_beat = datetime.now(UTC)
     with sender(settings, linger_ms=50) as topic:
 
@@ -64,9 +60,8 @@ def live(
                 _beat(topic, site, now)
                 next_beat = now + timedelta(seconds=HEARTBEAT_SECONDS)
 
-        for arrival in _in_time(seed, site, rate / (1 + len(also)), duration, beat):
-            for name in (site, *also):
-                topic.send(*of_site(name, site, arrival))
+        for arrival in _in_time(seed, site, rate, duration, beat):
+            topic.send(arrival.key, arrival.value)
             progress(topic.sent)
         return topic.sent
 
@@ -137,13 +132,6 @@ def _in_time(
             time.sleep(min(wait, 0.2))
             meanwhile()
         yield arrival
-
-
-def of_site(name: str, site: str, arrival: Arrival) -> tuple[bytes, bytes]:
-    """Key and value of what arrived at a site, as if it had arrived at another."""
-    old, new = site.encode(), name.encode()
-    value = arrival.value.replace(b'"site":"%b"' % old, b'"site":"%b"' % new, 1)
-    return arrival.key.replace(b"%b:" % old, b"%b:" % new, 1), value
 
 
 def _beat(topic: Sender, site: str, now: datetime) -> None:

@@ -6,7 +6,7 @@ import psycopg
 from conftest import Tables
 
 # Every half minute a visit of two events; the visitor comes back after 200 of them, and each fifth
-# visit reaches a goal.
+# visit reaches a goal. One visitor is still there.
 STATEMENTS = (
     "INSERT INTO sites (site, goals, pseudonym_key) VALUES ('shop', '{Signed Up}', decode(repeat('00', 32), 'hex'))",
     "INSERT INTO funnels (site, funnel) VALUES ('shop', 'sign up')",
@@ -30,6 +30,8 @@ STATEMENTS = (
     " SELECT 'shop', t + INTERVAL '9 seconds', 't' || n, 'v' || n %% 200, 'track',"
     " CASE n %% 5 WHEN 0 THEN 'Signed Up' ELSE 'Link Clicked' END, true, page, country, 'banner', 'https://a.example/',"
     " 'x', 4000, CASE n %% 5 WHEN 0 THEN 2.5 END, CASE n %% 5 WHEN 0 THEN 'EUR' END FROM numbers",
+    "INSERT INTO visit_events (site, event_time, message_id, visitor_id, event_type, is_action, page_path, country)"
+    " VALUES ('shop', now() - INTERVAL '1 minute', 'here', 'here', 'page', true, '/p/1', 'AT')",
     "INSERT INTO page_views_per_minute SELECT 'shop', date_trunc('minute', t), page, count(*), count(*) FROM numbers"
     " GROUP BY 2, 3",
     "INSERT INTO engagement_per_minute SELECT 'shop', date_trunc('minute', t), page, count(*) * 4000, count(*),"

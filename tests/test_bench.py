@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 import pytest
 
 from footfall.bench import PLAIN, _bench_sql, _enrichment, _without_python
-from footfall.bench_suite import _medians, in_words
+from footfall.bench_suite import _made_ahead, _medians, in_words, of_site
 from footfall.show import plan_job
-from footfall.simulate import of_site
 from footfall.suite import SQL
 from footfall.visitors import arrivals
 from jobs.sql_script import parse, read_script
@@ -38,6 +37,7 @@ def test_the_jobs_that_only_the_bench_has_can_be_planned() -> None:
     [
         (["sessions", "visits"], "footfall: no job visits (there are: arrivals_per_minute, "),
         (["--span", "0s"], "'--span': events are spread over 1s or more"),
+        (["--set", "state.backend.type"], "'--set': state.backend.type is not KEY=VALUE"),
     ],
 )
 def test_what_can_not_be_measured_is_told_before_anything_starts(arguments: list[str], said: str) -> None:
@@ -60,11 +60,19 @@ def test_how_far_behind_is_told_of_the_second_and_of_the_last_quarter() -> None:
     assert " ".join(said.splitlines()[1].split()) == "sessions 15 → 40 events, 71 → 72 s, 2.5 MB of state"
 
 
+def test_the_load_is_made_before_its_first_event_is_due() -> None:
+    load = _made_ahead(500, timedelta(seconds=10))
+    assert datetime.now(UTC) < load[0].time
+    assert load == sorted(load, key=lambda arrival: arrival.time)
+    assert load[-1].time - load[0].time < timedelta(seconds=10)
+    assert 800 < len(load) < 1200  # of one of five sites
+
+
 def test_further_sites_have_the_same_visitors_under_their_own_name() -> None:
     start = datetime(2026, 1, 31, 12, tzinfo=UTC)
     for arrival in islice(arrivals(seed=1, site="bench", start=start, end=None, events_per_second=50), 500):
-        assert of_site("bench", "bench", arrival) == (arrival.key, arrival.value)
-        key, value = of_site("bench2", "bench", arrival)
+        assert of_site("bench", arrival) == (arrival.key, arrival.value)
+        key, value = of_site("bench2", arrival)
         assert key == arrival.key.replace(b"bench:", b"bench2:")
         if key != arrival.key and b'"timestamp"' in value:  # some are broken
             assert b'"site":"bench2"' in value and b'"site":"bench"' not in value

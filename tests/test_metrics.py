@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from conftest import Tables
 from metric_rows import add_event, add_session, add_site, at
@@ -209,3 +210,38 @@ def test_a_visit_is_live_until_its_row_in_sessions_is_there(tables: Tables) -> N
     ]
     add_session(tables, "waits", visitor="waits", start=now - timedelta(minutes=31))
     assert [row[0] for row in tables.run(tables.reader, query)] == ["open"]
+
+
+def test_open_visits_are_those_live_ones_whose_events_are_the_newest(tables: Tables) -> None:
+    now = datetime.now(UTC)
+    chance = random.Random(5)
+    for _ in range(900):
+        visitor = f"v{chance.randrange(60)}"
+        time = now - timedelta(seconds=chance.randrange(1, 3 * 3600))
+        site = chance.choice(["shop", "blog"])
+        add_event(tables, visitor=visitor, time=time, type_="page", path=f"/{chance.randrange(9)}", site=site)
+    add_event(tables, visitor="tomorrow", time=now + timedelta(days=1))
+    live = tables.run(tables.reader, "SELECT * FROM live_sessions WHERE site = 'shop'")
+    is_open = [row for row in live if now - timedelta(minutes=30) < row[3] <= now]
+    is_open.sort(key=lambda row: (-row[3].timestamp(), row[1]))
+    assert 20 < len(is_open) < len(live)
+    assert tables.run(tables.reader, "SELECT * FROM open_visits('shop')") == is_open[:20]
+    assert tables.run(tables.reader, "SELECT * FROM open_visits('shop', 1000)") == is_open
+    assert tables.run(tables.reader, "SELECT * FROM open_visits('nobody')") == []
+
+
+def test_open_visits_read_the_events_of_these_visitors_alone(tables: Tables) -> None:
+    tables.run(
+        tables.owner,
+        "INSERT INTO visit_events (site, event_time, message_id, visitor_id, event_type, is_action)"
+        " SELECT 'shop', now() - n * INTERVAL '4 seconds', n::text, 'v' || mod(n, 7919), 'page', true"
+        " FROM generate_series(1, 20000) AS n",
+    )
+    tables.run(tables.owner, "ANALYZE visit_events")
+    [([plan],)] = tables.run(tables.reader, "EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM open_visits('shop')")
+
+    def read(node: dict[str, Any]) -> float:
+        rows = node["Actual Rows"] * node["Actual Loops"] if "Relation Name" in node else 0
+        return float(rows + sum(read(child) for child in node.get("Plans", [])))
+
+    assert 0 < read(plan["Plan"]) < 1000
