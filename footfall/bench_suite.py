@@ -38,7 +38,10 @@ def measure_suite(
     options are Flink's, KEY=VALUE, for all jobs. Raises FootfallError where a job fails.
     """
     settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": TOPIC})
-    kafka.ensure_topic(settings.bootstrap_servers, TOPIC)
+    if not kafka.ensure_topic(settings.bootstrap_servers, TOPIC):  # what a run that was killed has left
+        kafka.delete_topic(settings.bootstrap_servers, TOPIC)
+        while not kafka.ensure_topic(settings.bootstrap_servers, TOPIC):
+            time.sleep(0.5)
     names = job_names(SQL)
     cluster.refuse_running(settings, names)
     samples: list[dict[str, tuple[int, float]]] = []
