@@ -135,7 +135,7 @@ def _without_extras(value: bytes) -> bytes:
             event.pop(name, None)
         if event["type"] == "page":
             event.pop("properties", None)
-        for name in ("screen", "timezone", "locale", "ip"):
+        for name in ("screen", "timezone", "locale", "location", "ip"):
             event["context"].pop(name, None)
         for name in ("title", "search"):
             event["context"]["page"].pop(name, None)

@@ -183,6 +183,7 @@ def _device_context(device: Device, place: Place) -> str:
         "userAgent": device.user_agent,
         "locale": place.locale,
         "timezone": place.timezone,
+        "location": {"country": place.locale.rpartition("-")[2]},  # as a collector would have told of the address
         "screen": {"width": device.width, "height": device.height},
         "library": LIBRARY,
     }

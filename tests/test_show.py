@@ -172,7 +172,7 @@ def test_lengths_of_time_and_windows_are_told_in_units() -> None:
 def test_a_real_job_is_planned_and_shown() -> None:
     found = plan_job("sessions")
     assert [str(kept) for kept in state(found)] == [
-        # Flink renames messageId after the UNNEST of this job alone
+        # messageId by its name in raw_events: Flink renames it later in a job that has an UNNEST
         "ids for de-duplication, by messageId and site: 1 h after the first copy",
         "open visits, by site and visitor_id: until 30 min and 70 s after their last event",
     ]
