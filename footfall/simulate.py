@@ -7,7 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from footfall.errors import FootfallError
@@ -60,7 +60,7 @@ def live(
                 _beat(topic, site, now)
                 next_beat = now + timedelta(seconds=HEARTBEAT_SECONDS)
 
-        for arrival in _in_time(seed, site, rate, duration, beat):
+        for arrival in in_time(_from_now(seed, site, rate, duration), beat):
             topic.send(arrival.key, arrival.value)
             progress(topic.sent)
         return topic.sent
@@ -82,7 +82,7 @@ def live_over_http(
     Raises FootfallError where nothing else comes for a minute.
     """
     taken = 0
-    for arrival in _in_time(seed, site, rate, duration):
+    for arrival in in_time(_from_now(seed, site, rate, duration)):
         taken += _post(f"{url}/v1/batch", write_key, as_call(arrival.value))
         progress(taken)
     return taken
@@ -121,13 +121,15 @@ def _post(url: str, write_key: str, body: bytes) -> bool:
         time.sleep(wait)
 
 
-def _in_time(
-    seed: int, site: str, rate: float, duration: timedelta | None, meanwhile: Callable[[], None] = lambda: None
-) -> Iterator[Arrival]:
-    """What arrives, each at its time; meanwhile is called several times a second while there is time."""
+def _from_now(seed: int, site: str, rate: float, duration: timedelta | None) -> Iterator[Arrival]:
     start = datetime.now(UTC)
     end = start + duration if duration else None
-    for arrival in arrivals(seed=seed, site=site, start=start, end=end, events_per_second=rate):
+    return arrivals(seed=seed, site=site, start=start, end=end, events_per_second=rate)
+
+
+def in_time(source: Iterable[Arrival], meanwhile: Callable[[], None] = lambda: None) -> Iterator[Arrival]:
+    """What arrives, each at its time; meanwhile is called several times a second while there is time."""
+    for arrival in source:
         while (wait := (arrival.time - datetime.now(UTC)).total_seconds()) > 0:
             time.sleep(min(wait, 0.2))
             meanwhile()

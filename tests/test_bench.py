@@ -30,6 +30,7 @@ def test_the_jobs_that_only_the_bench_has_can_be_planned() -> None:
     with _bench_sql() as sql:
         for name in ("together", PLAIN):
             assert plan_job(name, sql).plan.operators
+        assert "search_term" not in (sql / "jobs" / "together.sql").read_text()  # neither of its jobs reads it
 
 
 @pytest.mark.parametrize(

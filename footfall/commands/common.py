@@ -28,11 +28,22 @@ class Duration(click.ParamType[timedelta]):
             self.fail(f"{value!r} is no length of time: write 90s, 30m, 24h or 7d", param, ctx)
 
 
+def _key_and_value(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    for option in given:
+        if not all(option.partition("=")):
+            raise click.BadParameter(f"{option} is not KEY=VALUE")
+    return given
+
+
 job_arguments = click.argument("names", metavar="JOB...", nargs=-1, required=True)
 site_option = click.option("--site", default="shop", show_default=True, help="Site that the events belong to.")
 parallelism_option = click.option(
     "-p", "--parallelism", type=click.IntRange(1), default=1, show_default=True, help="Parallelism of each job."
 )
+set_option = click.option(
+    "--set", "set_", metavar="KEY=VALUE", multiple=True, callback=_key_and_value,
+    help="A Flink option, such as state.backend.type=hashmap; may be repeated.",
+)  # fmt: skip
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print the stock command instead of running it.")
 
 

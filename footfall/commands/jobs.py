@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from footfall import cluster, submission, suite
-from footfall.commands.common import dry_run_option, err, job_arguments, out, parallelism_option
+from footfall.commands.common import dry_run_option, err, job_arguments, out, parallelism_option, set_option
 from footfall.errors import FootfallError
 from footfall.settings import Settings, load_settings
 from footfall.stack import flink
@@ -68,9 +68,7 @@ def stop(name: str, dry_run: bool) -> None:
 @click.command()
 @job_arguments
 @parallelism_option
-@click.option(
-    "--set", "set_", metavar="KEY=VALUE", multiple=True, help="A Flink option, such as state.backend.type=hashmap."
-)
+@set_option
 @dry_run_option
 def run(names: tuple[str, ...], parallelism: int, set_: tuple[str, ...], dry_run: bool) -> None:
     """Run jobs over what the topics hold now: all windows are closed, then it ends."""

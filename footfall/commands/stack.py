@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from footfall import cluster, database, schema
-from footfall.commands.common import Duration, out
+from footfall.commands.common import Duration, out, set_option
 from footfall.settings import Settings, load_settings
 from footfall.stack import control
 
@@ -113,7 +113,7 @@ def demo(keep: bool, seed: int, duration: timedelta | None) -> None:
 @click.option("--suite-seconds", type=click.IntRange(0), default=180, show_default=True, help="0 leaves the suite out.")
 @click.option("--rate", type=click.IntRange(1), default=5000, show_default=True, help="Events a second for the suite.")
 @click.option("--latency-seconds", type=click.IntRange(0), default=120, show_default=True, help="0 leaves latency out.")
-@click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help="A Flink option to try; may be repeated.")
+@set_option
 @click.option("-o", "--output", type=click.Path(path_type=Path), default="bench.json", show_default=True)
 def bench(
     jobs: tuple[str, ...],
@@ -123,7 +123,7 @@ def bench(
     suite_seconds: int,
     rate: int,
     latency_seconds: int,
-    options: tuple[str, ...],
+    set_: tuple[str, ...],
     output: Path,
 ) -> None:
     """Measure each job, or those named, against a plain scan; all of them at once under load; and latency."""
@@ -131,11 +131,9 @@ def bench(
 
     if span < timedelta(seconds=1):
         raise click.BadParameter("events are spread over 1s or more", param_hint="'--span'")
-    if wrong := [option for option in options if not all(option.partition("="))]:
-        raise click.BadParameter(f"{wrong[0]} is not KEY=VALUE", param_hint="'--set'")
     run_bench(
         out, jobs=jobs, events=events, span=span, rounds=rounds, suite_seconds=suite_seconds, rate=rate,
-        latency_seconds=latency_seconds, options=options, output=output,
+        latency_seconds=latency_seconds, options=set_, output=output,
     )  # fmt: skip
 
 
