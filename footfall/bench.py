@@ -38,6 +38,7 @@ from footfall.suite import SQL
 from footfall.visitors import arrivals
 from jobs.sql_script import read_script
 from jobs.sql_suite import job_names, read_job
+from jobs.statement_sets import set_names
 
 SITE = "bench"
 TOGETHER = ("sessions", "page_views_per_minute")
@@ -54,6 +55,7 @@ def bench(
     span: timedelta,
     rounds: int,
     suite_seconds: int,
+    suite_jobs: Sequence[str],
     rate: int,
     latency_seconds: int,
     options: Sequence[str],
@@ -62,10 +64,11 @@ def bench(
     """Measure, print a table and write output as JSON. Starts the stack where it does not run.
 
     jobs are measured beside the scan; none stands for all, with those that only the bench has, and `footfall validate`.
-    span is the event time over which the events are spread. options are Flink's, KEY=VALUE, for the jobs and the suite.
+    span is the event time over which the events are spread; suite_jobs run at once in the suite. options are Flink's,
+    KEY=VALUE, for the jobs and the suite.
     Raises UnknownJob for a job that there is not.
     """
-    all_jobs = [*job_names(SQL), PLAIN, "together"]
+    all_jobs = [*job_names(SQL), *set_names(SQL), PLAIN, "together"]
     if unknown := sorted(set(jobs) - set(all_jobs)):
         raise suite.UnknownJob(f"no job {', '.join(unknown)} (there are: {', '.join(all_jobs)})")
     with out.status("starting the stack") as status:
@@ -93,7 +96,9 @@ def bench(
     if not jobs:
         result["validate_seconds"] = _validate_seconds(out)
     if suite_seconds:
-        result["suite"] = measure_suite(out, load_settings(), rate, timedelta(seconds=suite_seconds), options)
+        result["suite"] = measure_suite(
+            out, load_settings(), suite_jobs, rate, timedelta(seconds=suite_seconds), options
+        )
     if latency_seconds:
         result["latency_ms"] = measure_latency(out, load_settings(), timedelta(seconds=latency_seconds))
     _print(out, result)

@@ -1,4 +1,4 @@
-"""The suite part of `footfall bench`: all shipped jobs at once under a steady load, and how far behind each is."""
+"""The suite part of `footfall bench`: jobs at once, or sets of them, under a steady load; how far behind each is."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from footfall.settings import Settings
 from footfall.simulate import in_time
 from footfall.stack import flink, kafka
 from footfall.submission import start
-from footfall.suite import SQL
 from footfall.visitors import Arrival, arrivals
-from jobs.sql_suite import job_names
 
 SITES, TOPIC = ("bench", "bench2", "bench3", "bench4", "bench5"), "bench_suite"
 SAMPLE_SECONDS = 5
@@ -30,24 +28,26 @@ NO_WATERMARK = -(2**63)
 Figures = dict[str, Any]
 
 
-def measure_suite(out: Console, settings: Settings, rate: int, duration: timedelta, options: Sequence[str]) -> Figures:
-    """Events and event time, in s, by which each job is behind: medians of the second and of the last quarter.
+def measure_suite(
+    out: Console, settings: Settings, names: Sequence[str], rate: int, duration: timedelta, options: Sequence[str]
+) -> Figures:
+    """Events and event time, in s, by which each Flink job is behind: medians of the second and of the last quarter.
 
     The first quarter is left out: jobs start in it. A visit ends after half an hour: ask for more to have that too.
-    options are Flink's, KEY=VALUE, for all jobs. Raises FootfallError where a job fails.
+    names are of jobs and statement sets, options Flink's, KEY=VALUE, for all of them. Raises FootfallError where a job
+    fails.
     """
     settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": TOPIC})
     if not kafka.ensure_topic(settings.bootstrap_servers, TOPIC):  # what a run that was killed has left
         kafka.delete_topic(settings.bootstrap_servers, TOPIC)
         while not kafka.ensure_topic(settings.bootstrap_servers, TOPIC):
             time.sleep(0.5)
-    names = job_names(SQL)
     cluster.refuse_running(settings, names)
     samples: list[dict[str, tuple[int, float]]] = []
     done = threading.Event()
     ids: dict[str, str] = {}
     try:
-        with out.status("submitting all jobs"):
+        with out.status(f"submitting {', '.join(names)}"):
             ids = {name: id_ for name, (id_, _) in start(settings, names, "-p", "1", set_=options).items()}
         with out.status("making the events"):
             load = _made_ahead(rate, duration)
@@ -55,9 +55,9 @@ def measure_suite(out: Console, settings: Settings, rate: int, duration: timedel
         sampler = threading.Thread(target=_sample, args=(settings, ids, samples, done))
         sampler.start()
         try:
-            with out.status(f"all jobs at {rate:,} events/s") as status:
+            with out.status(f"the suite at {rate:,} events/s") as status:
                 reached = _send(
-                    settings, load, lambda sent: status.update(f"all jobs at {rate:,} events/s: {sent:,} events")
+                    settings, load, lambda sent: status.update(f"the suite at {rate:,} events/s: {sent:,} events")
                 )
         finally:
             done.set()
@@ -133,7 +133,7 @@ def _send(settings: Settings, load: Sequence[Arrival], progress: Callable[[int],
 
 def in_words(found: Figures) -> str:
     """The figures for people."""
-    lines = [f"all jobs at {found['reached']:,} events/s for {found['seconds']:.0f} s; behind, early and at the end:"]
+    lines = [f"the suite at {found['reached']:,} events/s for {found['seconds']:.0f} s; behind, early and at the end:"]
     for name, of in found["jobs"].items():
         events_ = f"{of['events_behind_early']:,} → {of['events_behind_last']:,} events"
         seconds = f"{of['seconds_behind_early']:,} → {of['seconds_behind_last']:,} s"

@@ -15,6 +15,8 @@ from urllib.parse import quote
 from footfall.errors import FootfallError
 from footfall.settings import ROOT, Settings
 from footfall.stack import flink
+from footfall.suite import SQL
+from jobs.statement_sets import jobs_of
 
 ACTIVE = frozenset({"INITIALIZING", "CREATED", "RUNNING", "RESTARTING", "FAILING", "CANCELLING", "RECONCILING"})
 ON_THE_WAY = frozenset({"CREATED", "SCHEDULED", "DEPLOYING", "INITIALIZING"})  # states of a task before it runs
@@ -117,9 +119,13 @@ def run(
 
 def running(settings: Settings, name: str) -> Job:
     """The job of that name. Raises FootfallError where none runs."""
-    for job in jobs(settings):
+    active = jobs(settings)
+    for job in active:
         if job.name == name:
             return job
+    for job in active:
+        if name in jobs_of(SQL, job.name):
+            raise FootfallError(f"{name} runs as a part of {job.name}: name that")
     raise FootfallError(f"{name} does not run; `footfall list` shows what does")
 
 
@@ -210,16 +216,23 @@ def offsets(settings: Settings, id_: str) -> dict[int, int]:
 
 
 def places(settings: Settings, id_: str) -> dict[int, int]:
-    """The offset that a job reads next in each partition that it was given; 0 where it has read nothing of it yet."""
-    found: dict[int, int] = {}
+    """The offset that a job reads next in each partition that it was given; 0 where it has read nothing of it yet.
+
+    A statement set may read the topic through several sources: the slowest counts.
+    """
+    sources: list[dict[int, int]] = []
     for vertex in flink.rest(settings, f"/jobs/{id_}")["vertices"]:
         path = f"/jobs/{id_}/vertices/{vertex['id']}/subtasks/metrics"
         names = [metric["id"] for metric in flink.rest(settings, path) if metric["id"].endswith(".currentOffset")]
+        found: dict[int, int] = {}
         for name in names:
             partition = int(name.split(".")[-2])
             for metric in flink.rest(settings, f"{path}?get={quote(name)}&agg=max"):
                 found[partition] = max(found.get(partition, 0), int(metric["max"]) + 1)  # of the last one; -1 of none
-    return found
+        if vertex["name"].startswith("Source: "):
+            sources.append(found)
+    given = set.intersection(*(set(found) for found in sources)) if sources else set()
+    return {partition: min(found[partition] for found in sources) for partition in given}
 
 
 def parallelism(settings: Settings, job: Job) -> int:
@@ -236,10 +249,12 @@ def dispose_savepoint(settings: Settings, savepoint: str) -> str:
 
 def refuse_running(settings: Settings, names: Sequence[str]) -> None:
     """Raise FootfallError where one of these runs: two that write one table would undo each other's rows."""
-    running = {job.name for job in jobs(settings)}
-    twice = [name for name in names if name in running]
-    if twice:
-        raise FootfallError(f"{', '.join(twice)} runs already: `footfall stop {twice[0]}` first")
+    wanted = {job for name in names for job in jobs_of(SQL, name)}
+    for running in jobs(settings):
+        twice = [job for job in jobs_of(SQL, running.name) if job in wanted]
+        if running.name in names or twice:
+            what = running.name if running.name in [*names, *twice] else f"{', '.join(twice)} of {running.name}"
+            raise FootfallError(f"{what} runs already: `footfall stop {running.name}` first")
 
 
 def dropped_rows(settings: Settings, job: Job) -> int:
@@ -282,7 +297,7 @@ def root_cause(stack: str) -> str:
 
 def _reason(output: Sequence[str]) -> str:
     """The runner's own line of what went wrong, out of all that flink prints."""
-    telling = [line for line in output if re.match(r"\S+\.sql:\d+: |\w+ failed: ", line)]
+    telling = [line for line in output if re.match(r"\S+\.(sql|toml)(:\d+)?: |\w+ failed: ", line)]
     if not telling:
         telling = [line for line in output if "Exception" in line or "rror" in line][:1]
     return "\n".join(telling) or "flink run failed without a word"

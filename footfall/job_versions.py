@@ -12,6 +12,7 @@ from pathlib import Path
 from footfall.sql_compare import written
 from footfall.suite import AnyValue, below, reads_and_writes, sources
 from jobs.sql_script import parse, significant
+from jobs.statement_sets import FOLDER, jobs_of
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Version:
     @property
     def tables(self) -> list[str]:
         """The tables that it writes, in their order."""
-        name = f"jobs/{self.job}.sql"
-        return written(parse(self.files[name], name))
+        files = [(name, text) for name, text in self.files.items() if name.startswith("jobs/")]
+        return written(statement for name, text in files for statement in parse(text, name))
 
     def write(self, folder: Path) -> Path:
         """Lay the files out below folder, as an sql/ that runs this job. Returns folder."""
@@ -46,9 +47,9 @@ def read_version(sql_dir: Path, job: str) -> Version:
     made_of = sources(AnyValue(), sql_dir)
     reads, writes = reads_and_writes(job, sql_dir)
     names = {*reads, *writes, *below(made_of, reads)}
-    paths = [f"jobs/{job}.sql", *(f"{made_of[name].kind}s/{name}.sql" for name in names)]
-    if (sql_dir / "functions.sql").exists():
-        paths.append("functions.sql")
+    paths = [f"jobs/{name}.sql" for name in jobs_of(sql_dir, job)]
+    paths += [f"{made_of[name].kind}s/{name}.sql" for name in names]
+    paths += [path for path in ("functions.sql", f"{FOLDER}/{job}.toml") if (sql_dir / path).exists()]
     return Version(job, {path: (sql_dir / path).read_text(encoding="utf-8") for path in sorted(paths)})
 
 

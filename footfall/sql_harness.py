@@ -228,7 +228,7 @@ def faults_of(statement: Statement) -> Iterator[None]:
         yield
     except (Py4JJavaError, JavaException) as error:
         message, line = explain(error)
-        raise ScriptError([Fault(statement.path, statement.line + max(line, 1) - 1, message)]) from error
+        raise ScriptError([Fault(*statement.place(max(line, 1)), message)]) from error
 
 
 def _lines(folder: Path) -> list[str]:

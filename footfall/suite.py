@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from footfall.errors import FootfallError
 from footfall.settings import ROOT, Settings
 from jobs.sql_script import Statement, close_match, significant
 from jobs.sql_suite import grain, job_names, read_job, read_suite
+from jobs.statement_sets import jobs_of, set_names
 
 SQL = ROOT / "sql"
 DASHBOARDS = ROOT / "dashboards"
@@ -45,7 +46,22 @@ def all_jobs() -> dict[str, str]:
 
 def check_names(names: tuple[str, ...]) -> list[str]:
     """The names, each once, if all are jobs; raises UnknownJob with the nearest name."""
-    known = job_names(SQL)
+    for name in names:
+        if name in set_names(SQL):
+            raise UnknownJob(f"{name} is a statement set: name one of its jobs ({', '.join(jobs_of(SQL, name))})")
+    return _known(names, job_names(SQL))
+
+
+def check_runnable(names: tuple[str, ...]) -> list[str]:
+    """The names, each once, if all are jobs or statement sets and no job is meant twice. Raises UnknownJob."""
+    checked = _known(names, [*set_names(SQL), *job_names(SQL)])
+    for one, other in combinations(checked, 2):
+        if twice := [job for job in jobs_of(SQL, one) if job in jobs_of(SQL, other)]:
+            raise UnknownJob(f"{one} and {other} both have {twice[0]}: name one of them")
+    return checked
+
+
+def _known(names: tuple[str, ...], known: list[str]) -> list[str]:
     for name in names:
         if name not in known:
             raise UnknownJob(f"no job {name} in sql/jobs{close_match(name, known)} (there are: {', '.join(known)})")

@@ -23,7 +23,8 @@ from footfall.suite import SQL, AnyValue
 from footfall.validate_functions import function_faults, module_faults
 from footfall.validate_sql import clock_faults
 from jobs.sql_script import Fault, ScriptError, Statement, read_script, substitute
-from jobs.sql_suite import load_order, read_job, read_suite
+from jobs.sql_suite import job_names, load_order, read_job, read_jobs, read_suite
+from jobs.statement_sets import jobs_of, read_set, set_faults, set_names
 
 if TYPE_CHECKING:
     from footfall.validate_job import Planner
@@ -65,6 +66,7 @@ def validate(
             faults += planner.postgres_faults(made)
         for name in dict.fromkeys(names or known):
             faults += _job_faults(name, planner, sql_dir, tests_dir, suite)
+    faults += _set_faults(sql_dir)
     return sorted(set(faults))
 
 
@@ -122,6 +124,22 @@ def _job_faults(name: str, planner: Planner, sql_dir: Path, tests_dir: Path, sui
             faults += [fault for case in cases for fault in expectation_faults(case, tables, sinks)]
     except ScriptError as error:
         faults += error.faults
+    return faults
+
+
+def _set_faults(sql_dir: Path) -> list[Fault]:
+    """What is wrong with the statement sets themselves; one with a job that can't be read is not put together."""
+    faults: list[Fault] = []
+    for name in set_names(sql_dir):
+        faults += (wrong := set_faults(sql_dir, name, job_names(sql_dir)))
+        jobs: dict[str, list[Statement]] = {}
+        with suppress(ScriptError):
+            jobs = {} if wrong else read_jobs(sql_dir, jobs_of(sql_dir, name))
+        try:
+            if jobs:
+                read_set(sql_dir, name, jobs)
+        except ScriptError as error:
+            faults += error.faults
     return faults
 
 

@@ -16,6 +16,7 @@ from footfall.settings import Settings
 from footfall.submission import last_stop, running_entry
 from footfall.suite import SQL
 from jobs.sql_suite import job_names
+from jobs.statement_sets import jobs_of, set_names
 
 BESIDE = " (replay)"  # behind the name of the job that replays beside the old one
 Kind = Literal["unchanged", "new", "stopped", "restores", "replays", "gone"]
@@ -46,12 +47,16 @@ class Verdict:
 def verdicts(
     settings: Settings, names: Sequence[str], *, say: Callable[[str], None] = lambda what: None
 ) -> list[Verdict]:
-    """One for each of the names; without names for every job in sql/jobs and every other that runs."""
+    """One for each of the names; without names for every job in sql/jobs and every other that runs.
+
+    A job that runs in a statement set is told of with that.
+    """
     active = {job.name: job for job in cluster.jobs(settings)}
-    known = job_names(SQL)
+    parts = {job for name in active for job in jobs_of(SQL, name) if job != name}
+    known = [*job_names(SQL), *set_names(SQL)]
     found = []
     with Planner(settings) as planner:
-        for name in names or sorted({*known, *active}):
+        for name in names or sorted({*job_names(SQL), *active} - parts):
             say(name)
             new = read_version(SQL, name) if name in known else None
             found.append(verdict(settings, planner, name, new, active.get(name)))
@@ -68,7 +73,7 @@ def verdict(
     history = job_history.entries(settings, name)
     entry = running_entry(running, history) if running else last_stop(history)
     if new is None:
-        why = f"it runs, and sql/jobs/{name}.sql is gone: `footfall stop {name}` ends it"
+        why = f"it runs, and its file in sql/ is gone: `footfall stop {name}` ends it"
         if name.endswith(BESIDE):
             job = name.removesuffix(BESIDE)
             why = f"an upgrade that was cut short has left it: the next `footfall upgrade {job}` ends it"

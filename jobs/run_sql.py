@@ -1,5 +1,7 @@
 """Submits jobs of sql/jobs to Flink, each as a Flink job of its own, named after its file.
 
+The jobs of a file of sql/statement_sets become one Flink job, named after that file.
+
     flink run -d -py jobs/run_sql.py -- --env-file flink-conf/local.env sessions page_views_per_minute
     python jobs/run_sql.py --bounded --env-file flink-conf/local.env sessions
 
@@ -29,7 +31,7 @@ if str(HOUSE) not in sys.path:  # `flink run -py` links this file alone into a f
     sys.path.insert(0, str(HOUSE))
 
 from jobs.sql_script import Fault, ScriptError, Statement, read_env  # noqa: E402
-from jobs.sql_suite import read_job, read_suite  # noqa: E402
+from jobs.sql_suite import read_jobs, read_suite  # noqa: E402
 
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|JAAS|KEY$")
 JAVA_CAUSE = re.compile(
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str]) -> int:
         values |= os.environ
         secrets = {name: value for name, value in values.items() if SECRET.search(name.upper()) and len(value) > 3}
         suite = read_suite(options.sql, values)
-        jobs = _read_jobs(options.sql, options.jobs)
+        jobs = read_jobs(options.sql, options.jobs)
         running = {name: submit(name, suite, jobs[name], options.set, options.bounded, options.plans) for name in jobs}
         if options.bounded or _in_this_process(options.set):
             return 1 if [name for name, result in running.items() if not _finished(name, result, secrets)] else 0
@@ -164,7 +166,9 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--set", metavar="KEY=VALUE", type=_setting, action="append", default=[], help="a Flink option; may be repeated"
     )
-    parser.add_argument("jobs", metavar="JOB", nargs="+", help="name of a file in DIR/jobs, without .sql")
+    parser.add_argument(
+        "jobs", metavar="JOB", nargs="+", help="name of a file in DIR/jobs or DIR/statement_sets, without its ending"
+    )
     options = parser.parse_args(arguments[1:] if arguments[:1] == ["--"] else arguments)
     options.set = dict(options.set)
     if len(set(options.jobs)) < len(options.jobs):
@@ -179,20 +183,6 @@ def _setting(text: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-def _read_jobs(sql_dir: Path, names: Iterable[str]) -> dict[str, list[Statement]]:
-    """All jobs, read before any is submitted. Raises ScriptError with the faults of all of them."""
-    jobs: dict[str, list[Statement]] = {}
-    faults: list[Fault] = []
-    for name in names:
-        try:
-            jobs[name] = read_job(sql_dir, name)
-        except ScriptError as error:
-            faults += error.faults
-    if faults:
-        raise ScriptError(faults)
-    return jobs
-
-
 def _compiled_plan(environment: TableEnvironment, insert: Statement) -> str:
     """Flink's plan in JSON, tables by name alone: their options hold secrets."""
     environment.get_config().set("table.plan.compile.catalog-objects", "IDENTIFIER")
@@ -201,7 +191,7 @@ def _compiled_plan(environment: TableEnvironment, insert: Statement) -> str:
         return str(environment._j_tenv.getPlanner().compilePlan(operations).asJsonString())
     except (Py4JJavaError, JavaException) as error:
         message, line = explain(error)
-        raise ScriptError([Fault(insert.path, insert.line + line - 1 if line else 0, message)]) from error
+        raise ScriptError([_fault(insert, line, message)]) from error
 
 
 def _bound(environment: TableEnvironment, table: str) -> None:
@@ -218,8 +208,12 @@ def _execute(environment: TableEnvironment, statement: Statement) -> TableResult
         return environment.execute_sql(statement.text)
     except (Py4JJavaError, JavaException) as error:
         message, line = explain(error)
-        place = statement.line + line - 1 if line else 0
-        raise ScriptError([Fault(statement.path, place, message)]) from error
+        raise ScriptError([_fault(statement, line, message)]) from error
+
+
+def _fault(statement: Statement, line: int, message: str) -> Fault:
+    """Of a line of a statement; of none (0), where the SQL is not at fault."""
+    return Fault(*statement.place(line), message) if line else Fault(statement.path, 0, message)
 
 
 def _in_this_process(overrides: Mapping[str, str]) -> bool:

@@ -136,6 +136,10 @@ class Statement:
             return None
         return _unquote(found[1].text), _unquote(found[3].text)
 
+    def place(self, line: int) -> tuple[str, int]:
+        """(file, line in it) of a line of the text, counted from 1."""
+        return self.path, self.line + line - 1
+
     def line_at(self, position: int) -> int:
         """The line in the file of a position in the text."""
         return self.line + self.text.count("\n", 0, position)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+from jobs import statement_sets
 from jobs.sql_script import (
     Fault,
     ScriptError,
@@ -54,8 +55,15 @@ def read_suite(sql_dir: Path | str, values: Mapping[str, str]) -> list[Statement
 
 
 def read_job(sql_dir: Path | str, name: str) -> list[Statement]:
-    """The statements of sql_dir/jobs/NAME.sql: SETs and temporary views, then one INSERT or EXECUTE STATEMENT SET."""
+    """The statements of a job: SETs and temporary views, then one INSERT or EXECUTE STATEMENT SET.
+
+    They are those of sql_dir/jobs/NAME.sql, or of all the jobs that sql_dir/statement_sets/NAME.toml names.
+    """
     known = job_names(sql_dir)
+    if name in statement_sets.set_names(sql_dir):
+        if wrong := statement_sets.set_faults(sql_dir, name, known):
+            raise ScriptError(wrong)
+        return statement_sets.read_set(sql_dir, name, read_jobs(sql_dir, statement_sets.jobs_of(sql_dir, name)))
     path = Path(sql_dir) / "jobs" / f"{name}.sql"
     if name not in known:
         listed = f"the jobs are {', '.join(known)}" if known else "there are no jobs"
@@ -72,6 +80,18 @@ def read_job(sql_dir: Path | str, name: str) -> list[Statement]:
     if faults:
         raise ScriptError(faults)
     return statements
+
+
+def read_jobs(sql_dir: Path | str, names: Iterable[str]) -> dict[str, list[Statement]]:
+    """The statements of several jobs by name. Raises ScriptError with the faults of all of them."""
+    jobs: dict[str, list[Statement]] = {}
+    faults: list[Fault] = []
+    for name in names:
+        with _collecting(faults):
+            jobs[name] = read_job(sql_dir, name)
+    if faults:
+        raise ScriptError(faults)
+    return jobs
 
 
 def job_names(sql_dir: Path | str) -> list[str]:

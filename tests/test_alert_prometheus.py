@@ -43,7 +43,12 @@ SERIES: dict[str, dict[str, str]] = {
     "consumer-lag": {
         FLINK % ("flink_taskmanager_job_task_operator_pendingRecords", "sessions", task): "100x60 70000x30 0x60"
         for task in "ab"
-    } | {FLINK % ("flink_taskmanager_job_task_operator_pendingRecords", "late_events", "c"): "90000x152"},
+    } | {FLINK % ("flink_taskmanager_job_task_operator_pendingRecords", "late_events", "c"): "90000x152"}
+    # A statement set reads the topic through three sources: each record that waits, waits for all of them.
+    | {
+        f'flink_taskmanager_job_task_operator_pendingRecords{{job_name="all_jobs",task_id="{task}"}}': "60000x152"
+        for task in "abc"
+    },
     "failed-checkpoints": {
         FLINK % ("flink_jobmanager_job_numberOfFailedCheckpoints", "sessions", "a"): "0x60 0+1x30 30x60",
     },

@@ -18,7 +18,7 @@ CURRENT = {METRIC.format(0): "-1", METRIC.format(1): "377", METRIC.format(2): "0
 def test_a_job_tells_a_place_only_in_partitions_that_it_has_read_something_of(monkeypatch: pytest.MonkeyPatch) -> None:
     def rest(_settings: Settings, path: str) -> Any:
         if path == "/jobs/j":
-            return {"vertices": [{"id": "v"}]}
+            return {"vertices": [{"id": "v", "name": "Source: raw_events[1]"}]}
         _, _, query = path.partition("?get=")
         if not query:
             return [{"id": name} for name in CURRENT]

@@ -15,18 +15,23 @@ from footfall.commands.common import dry_run_option, err, job_arguments, out, pa
 from footfall.errors import FootfallError
 from footfall.settings import Settings, load_settings
 from footfall.stack import flink
+from jobs.statement_sets import jobs_of, set_names
 
 
 @click.command("list")
 def list_jobs() -> None:
-    """List the jobs of sql/jobs and which of them run."""
+    """List the jobs of sql/jobs and the statement sets, and which of them run."""
     settings = load_settings()
     running = _running(settings) if flink.answers(settings) else {}
+    parts = {job: f"{state} in {name}" for name, state in running.items() for job in jobs_of(suite.SQL, name)}
+    states = parts | running
     table = Table(box=None, pad_edge=False)
     for title in ("job", "cluster", "one row per"):
         table.add_column(title)
     for name, grain in suite.all_jobs().items():
-        table.add_row(name, running.get(name, "-"), grain.removeprefix("one row per "))
+        table.add_row(name, states.get(name, "-"), grain.removeprefix("one row per "))
+    for name in set_names(suite.SQL):
+        table.add_row(name, states.get(name, "-"), f"row of the tables of its {len(jobs_of(suite.SQL, name))} jobs")
     out.print(table)
 
 
@@ -38,7 +43,7 @@ def list_jobs() -> None:
 def submit(names: tuple[str, ...], parallelism: int, replay: bool, dry_run: bool) -> None:
     """Submit jobs to the cluster, where they run until they are stopped."""
     settings = load_settings()
-    checked = suite.check_names(names)
+    checked = suite.check_runnable(names)
     if dry_run:
         for line in submission.submit(settings, checked, parallelism=parallelism, replay=replay, dry_run=True):
             click.echo(line)
@@ -56,7 +61,7 @@ def stop(name: str, dry_run: bool) -> None:
     """Stop a job with a savepoint, from which the next submit goes on."""
     settings = load_settings()
     if name not in suite.all_jobs() and not (flink.answers(settings) and name in _running(settings)):
-        suite.check_names((name,))
+        suite.check_runnable((name,))
     if dry_run:
         click.echo(submission.stop(settings, name, dry_run=True))
         return
@@ -73,7 +78,7 @@ def stop(name: str, dry_run: bool) -> None:
 def run(names: tuple[str, ...], parallelism: int, set_: tuple[str, ...], dry_run: bool) -> None:
     """Run jobs over what the topics hold now: all windows are closed, then it ends."""
     settings = load_settings()
-    checked = suite.check_names(names)
+    checked = suite.check_runnable(names)
     if dry_run:
         click.echo(shlex.join(cluster.command(settings, checked, "-p", str(parallelism), bounded=True, set_=set_)))
         return
@@ -91,7 +96,7 @@ def plan(names: tuple[str, ...], as_json: bool) -> None:
     from footfall.verdict import verdicts
 
     settings = load_settings()
-    checked = suite.check_names(names)
+    checked = suite.check_runnable(names)
     with err.status("planning") as spinner:
         found = verdicts(settings, checked, say=lambda what: spinner.update(f"planning {what}"))
     if as_json:
@@ -116,11 +121,11 @@ def upgrade(names: tuple[str, ...], replay: bool, dry_run: bool) -> None:
 
     settings = load_settings()
     if dry_run:
-        for name in suite.check_names(names):
+        for name in suite.check_runnable(names):
             for line in commands(settings, name, replay=replay):
                 click.echo(line)
         return
-    for name in suite.check_names(names):
+    for name in suite.check_runnable(names):
         with err.status(name) as spinner:
             done = upgrade_job(settings, name, replay=replay, say=spinner.update)
         out.print(done, markup=False)
@@ -132,7 +137,7 @@ def rollback(name: str) -> None:
     """Bring a running job back to the SQL that it had before its last upgrade, in the same two ways."""
     from footfall.upgrade import rollback as roll_back
 
-    suite.check_names((name,))
+    suite.check_runnable((name,))
     with err.status(name) as spinner:
         done = roll_back(load_settings(), name, say=spinner.update)
     out.print(done, markup=False)

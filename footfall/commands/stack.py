@@ -12,6 +12,7 @@ from footfall import cluster, database, schema
 from footfall.commands.common import Duration, out, set_option
 from footfall.settings import Settings, load_settings
 from footfall.stack import control
+from footfall.suite import check_runnable
 
 
 @click.command()
@@ -111,6 +112,10 @@ def demo(keep: bool, seed: int, duration: timedelta | None) -> None:
 )
 @click.option("--rounds", type=click.IntRange(1), default=3, show_default=True, help="Times each is measured, in turn.")
 @click.option("--suite-seconds", type=click.IntRange(0), default=180, show_default=True, help="0 leaves the suite out.")
+@click.option(
+    "--suite", "suite_jobs", metavar="NAME", multiple=True, default=("all_jobs",), show_default=True,
+    help="Job or statement set that runs in the suite; may be repeated.",
+)  # fmt: skip
 @click.option("--rate", type=click.IntRange(1), default=5000, show_default=True, help="Events a second for the suite.")
 @click.option("--latency-seconds", type=click.IntRange(0), default=120, show_default=True, help="0 leaves latency out.")
 @set_option
@@ -121,18 +126,20 @@ def bench(
     span: timedelta,
     rounds: int,
     suite_seconds: int,
+    suite_jobs: tuple[str, ...],
     rate: int,
     latency_seconds: int,
     set_: tuple[str, ...],
     output: Path,
 ) -> None:
-    """Measure each job, or those named, against a plain scan; all of them at once under load; and latency."""
+    """Measure each job, or those named, against a plain scan; the suite of them at once under load; and latency."""
     from footfall.bench import bench as run_bench
 
     if span < timedelta(seconds=1):
         raise click.BadParameter("events are spread over 1s or more", param_hint="'--span'")
     run_bench(
-        out, jobs=jobs, events=events, span=span, rounds=rounds, suite_seconds=suite_seconds, rate=rate,
+        out, jobs=jobs, events=events, span=span, rounds=rounds, suite_seconds=suite_seconds,
+        suite_jobs=check_runnable(suite_jobs), rate=rate,
         latency_seconds=latency_seconds, options=set_, output=output,
     )  # fmt: skip
 

@@ -146,7 +146,7 @@ def hinder(found: Measured) -> None:
         wait_for(
             "a checkpoint that takes too long", lambda: found.by_job("flink_jobmanager_job_numRestarts").get(LOCKED)
         )
-    behind = "sum by (job_name) (flink_taskmanager_job_task_operator_pendingRecords)"
+    behind = "max by (job_name) (sum by (job_name, task_id) (flink_taskmanager_job_task_operator_pendingRecords))"
 
     def all_is_read() -> bool:
         left = found.by_job(behind)

@@ -88,15 +88,19 @@ def simulated(stack: Settings) -> Iterator[Day]:
     truncate(settings, *TABLES, *TOTALS, "visit_days")
     cluster.run(settings, JOBS, parallelism=2)
     add_up(settings)
-    found = {table: rows(settings, table) for table in TABLES if table != "user_traits"}
-    found |= totals(settings, TOTALS, counted_people.QUERIES)
-    with psycopg.connect(owner, options="-c timezone=UTC") as connection:  # nobody else may read it
-        found["user_traits"] = connection.execute("SELECT * FROM user_traits").fetchall()
+    found = written(settings) | totals(settings, TOTALS, counted_people.QUERIES)
     expected = day.tables(last_records(settings, sent))
     zones_and_goals = added_up.Sites({"shop": ZONE}, {"shop": GOALS})
     expected |= added_up.added_up(expected, zones_and_goals) | counted_people.counted_people(expected, zones_and_goals)
     yield Day(settings, found, expected)
     sites.remove(owner, "shop")
+
+
+def written(settings: Settings) -> dict[str, list[Row]]:
+    """The rows of each table that the jobs write."""
+    found = {table: rows(settings, table) for table in TABLES if table != "user_traits"}
+    with psycopg.connect(database.owner(settings), options="-c timezone=UTC") as connection:  # nobody else may read it
+        return found | {"user_traits": connection.execute("SELECT * FROM user_traits").fetchall()}
 
 
 @pytest.mark.parametrize("table", [*TABLES, *TOTALS])
@@ -140,3 +144,12 @@ def test_the_day_has_all_that_the_definitions_speak_of(simulated: Day) -> None:
     assert len({row[4] for row in simulated.expected["rejected_events"]}) == 5
     assert all(len(simulated.expected[table]) > 20 for table in TABLES if table not in ("last_records", "user_traits"))
     assert all(simulated.expected[table] for table in (*TABLES, *TOTALS) if table != "shared_visitors")
+
+
+def test_all_jobs_as_one_make_the_same_tables(simulated: Day) -> None:
+    """After all others: it writes the tables anew."""
+    truncate(simulated.settings, *TABLES, *TOTALS, "visit_days")
+    cluster.run(simulated.settings, ["all_jobs"], parallelism=2)
+    add_up(simulated.settings)
+    for table, found in written(simulated.settings).items():
+        assert_same_rows(found, hashable(simulated.expected[table]))

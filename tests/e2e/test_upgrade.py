@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -23,6 +24,7 @@ from footfall import cluster, database, job_history, simulate
 from footfall.errors import FootfallError
 from footfall.events import iso, sender
 from footfall.settings import Settings
+from footfall.suite import written_tables
 from footfall.visitors import arrivals
 
 from . import readers
@@ -287,6 +289,31 @@ def dump(settings: Settings) -> str:
             str(row) for table in ("job_history", "job_versions")
             for row in connection.execute(f"SELECT t::text FROM {table} AS t")
         )  # fmt: skip
+
+
+def test_a_statement_set_is_started_and_upgraded_as_one(topic: Settings, checkout: Checkout) -> None:
+    write_visits(topic)
+    checkout.output("submit", "all_jobs", settings=topic)
+    wait_for("sessions", lambda: count(topic, "sessions") > 100)
+    refused = checkout.run("submit", "sessions", settings=topic)
+    assert (refused.returncode, refused.stderr) == (
+        1, "footfall: sessions of all_jobs runs already: `footfall stop all_jobs` first\n",
+    )  # fmt: skip
+    assert re.search("^sessions +running in all_jobs ", checkout.output("list", settings=topic), re.MULTILINE)
+    said = checkout.output("plan", settings=topic)
+    assert said.startswith("all_jobs: unchanged\n")
+    assert "sessions" not in said
+
+    checkout.edit(EDITS["an expression above the aggregate"][0])
+    assert "all_jobs goes on from its state" in checkout.output("upgrade", "all_jobs", settings=topic)
+    checkout.edit(EDITS["another gap"][0])
+    replayed = checkout.output("upgrade", "all_jobs", settings=topic)
+    assert replayed.startswith("all_jobs was replayed: ")
+    assert all(f"{name} has" in replayed for name in written_tables())
+    assert [job.name for job in cluster.jobs(topic)] == ["all_jobs"]
+    upgraded = settled_rows(topic, "sessions")
+    checkout.output("stop", "all_jobs", settings=topic)
+    assert upgraded == fresh_run(topic, checkout, "sessions")
 
 
 def test_two_people_can_not_upgrade_one_job_at_once(topic: Settings, checkout: Checkout) -> None:
