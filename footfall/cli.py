@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from contextlib import suppress
 
 import click
 
@@ -40,6 +42,7 @@ for command in (command for module in MODULES for command in module.COMMANDS):
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and no traceback."""
+    _end_as_on_ctrl_c()
     try:
         footfall.main(standalone_mode=False)
     except click.exceptions.Abort:
@@ -59,6 +62,21 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+
+
+def _end_as_on_ctrl_c() -> None:
+    """Let SIGTERM and SIGHUP interrupt as Ctrl-C does: what was started is stopped, what was written is removed.
+
+    What this process was told to ignore, as nohup does, stays ignored; servers have handlers of their own.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with suppress(ValueError):  # not the main thread: nobody can send it one
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, interrupt)
 
 
 if __name__ == "__main__":

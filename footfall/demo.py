@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import subprocess
 import threading
 import time
@@ -81,18 +80,17 @@ def demo(out: Console, *, seed: int, keep: bool, duration: timedelta | None) -> 
         )
     marker.parent.mkdir(parents=True)
     marker.touch()
-    with _interruptible():
-        try:
-            _show(out, settings, seed, duration)
-        except KeyboardInterrupt:
-            out.print()
-        finally:
-            with out.status("stopping everything"):
-                control.down(settings, lambda what: None)
-                if keep:
-                    marker.unlink()
-                else:
-                    control.remove_data(settings)
+    try:
+        _show(out, settings, seed, duration)
+    except KeyboardInterrupt:
+        out.print()
+    finally:
+        with out.status("stopping everything"):
+            control.down(settings, lambda what: None)
+            if keep:
+                marker.unlink()
+            else:
+                control.remove_data(settings)
     out.print(
         "Everything is stopped. The data stay: footfall up goes on with them."
         if keep
@@ -274,17 +272,3 @@ def act_of(value: bytes | None) -> Act | None:
 
 class _Ended(Exception):
     """The demo is over."""
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let a request to terminate end the demo as Ctrl-C does."""
-
-    def interrupt(signum: int, frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from conftest import Tables
-from metric_rows import add_event, add_session, add_site, at
+from metric_rows import add_event, add_session, add_site, at, write_page_views
 
 
 def test_a_visit_with_a_goal_is_engaged_however_short_it_was(tables: Tables) -> None:
@@ -230,7 +230,7 @@ def test_open_visits_are_those_live_ones_whose_events_are_the_newest(tables: Tab
     assert tables.run(tables.reader, "SELECT * FROM open_visits('nobody')") == []
 
 
-def test_open_visits_read_the_events_of_these_visitors_alone(tables: Tables) -> None:
+def add_many_events(tables: Tables) -> None:
     tables.run(
         tables.owner,
         "INSERT INTO visit_events (site, event_time, message_id, visitor_id, event_type, is_action)"
@@ -238,10 +238,39 @@ def test_open_visits_read_the_events_of_these_visitors_alone(tables: Tables) -> 
         " FROM generate_series(1, 20000) AS n",
     )
     tables.run(tables.owner, "ANALYZE visit_events")
-    [([plan],)] = tables.run(tables.reader, "EXPLAIN (ANALYZE, FORMAT JSON) SELECT * FROM open_visits('shop')")
+
+
+def rows_read(tables: Tables, query: str) -> float:
+    """How many rows of tables Postgres reads for a query of the reader."""
+    [([plan],)] = tables.run(tables.reader, f"EXPLAIN (ANALYZE, FORMAT JSON) {query}")
 
     def read(node: dict[str, Any]) -> float:
         rows = node["Actual Rows"] * node["Actual Loops"] if "Relation Name" in node else 0
         return float(rows + sum(read(child) for child in node.get("Plans", [])))
 
-    assert 0 < read(plan["Plan"]) < 1000
+    return read(plan["Plan"])
+
+
+def test_open_visits_read_the_events_of_these_visitors_alone(tables: Tables) -> None:
+    add_many_events(tables)
+    assert 0 < rows_read(tables, "SELECT * FROM open_visits('shop')") < 1000
+
+
+def test_how_far_a_sites_tables_are_is_told_without_reading_them(tables: Tables) -> None:
+    add_site(tables)
+    add_site(tables, site="blog")
+    assert tables.run(tables.reader, "SELECT * FROM site_progress ORDER BY 1") == [
+        ("blog", None, None, None), ("shop", None, None, None),
+    ]  # fmt: skip
+    add_many_events(tables)
+    now = datetime.now(UTC)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    add_event(tables, visitor="tomorrow", time=now + timedelta(days=1), type_="page")
+    add_event(tables, visitor="act", time=now - timedelta(seconds=1), site="blog")
+    add_event(tables, visitor="page", time=now - timedelta(minutes=5), site="blog", type_="screen")
+    write_page_views(tables, {hour - timedelta(hours=2): 3, hour - timedelta(hours=1): 1}, site="blog")
+    blog, shop = tables.run(tables.reader, "SELECT * FROM site_progress ORDER BY 1")
+    assert blog == ("blog", now - timedelta(seconds=1), now - timedelta(minutes=5), hour - timedelta(hours=1))
+    assert shop[1] == shop[2]
+    assert now - timedelta(seconds=30) < shop[1] < now
+    assert 0 < rows_read(tables, "SELECT * FROM site_progress") < 20

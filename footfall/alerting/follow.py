@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -121,7 +119,7 @@ def follow(
                 f"{rule['uid']} is {state} already: its condition is there, so a test would show nothing"
             )
 
-    with _stopped_gently(), conditions.injected(condition, owner, writer, before) as rows:
+    with conditions.injected(condition, owner, writer, before) as rows:
         step("injected", f"{rows:,} rows of the site {conditions.SITE}")
         seen = until(
             ("pending", "firing"),
@@ -137,24 +135,6 @@ def follow(
     seen = until(("normal", "no data"), WITHIN + place.patience(), "is not resolved")
     step("resolved")
     told("resolved", seen, place.expects("resolved") & expected)
-
-
-@contextlib.contextmanager
-def _stopped_gently() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the block as Ctrl-C does, so that what was written is removed."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    try:
-        before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    except ValueError:  # not the main thread: nobody can send it one
-        before = {}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _words(length: timedelta) -> str:
