@@ -208,8 +208,15 @@ def _measure(settings: Settings, sql: Path, name: str, events: int, options: Seq
         stderr=subprocess.STDOUT,
         text=True,
     )
-    with task_manager_used(settings) as used:
-        output, _ = child.communicate()
+    try:
+        with task_manager_used(settings) as used:
+            output, _ = child.communicate()
+    except BaseException:  # interrupted: the job would go on without its client
+        child.terminate()
+        for job in cluster.jobs(settings):
+            if job.name == name:
+                cluster.cancel(settings, job.id)
+        raise
     found = [line.split()[-1] for line in output.splitlines() if line.startswith(f"{name} submitted as ")]
     if child.returncode or not found:
         raise FootfallError(f"{name} failed in the bench: {output[-500:]}")

@@ -23,7 +23,7 @@ from footfall.visitors import Arrival, arrivals
 
 SITES, TOPIC = ("bench", "bench2", "bench3", "bench4", "bench5"), "bench_suite"
 SAMPLE_SECONDS = 5
-SECONDS_TO_MAKE = 0.00008  # an event, on a slow core
+SECONDS_TO_MAKE = 0.00005  # an event, on a slow core
 NO_WATERMARK = -(2**63)
 Figures = dict[str, Any]
 

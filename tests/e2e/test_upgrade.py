@@ -311,9 +311,11 @@ def test_a_statement_set_is_started_and_upgraded_as_one(topic: Settings, checkou
     assert replayed.startswith("all_jobs was replayed: ")
     assert all(f"{name} has" in replayed for name in written_tables())
     assert [job.name for job in cluster.jobs(topic)] == ["all_jobs"]
-    upgraded = settled_rows(topic, "sessions")
     checkout.output("stop", "all_jobs", settings=topic)
-    assert upgraded == fresh_run(topic, checkout, "sessions")
+    upgraded = rows(topic, "sessions")
+    assert len(upgraded) > 100
+    fresh = fresh_run(topic, checkout, "sessions")  # to the end of the topic, so with the visits that are open yet
+    assert [row for row in upgraded if row not in fresh] == []
 
 
 def test_two_people_can_not_upgrade_one_job_at_once(topic: Settings, checkout: Checkout) -> None:
