@@ -56,6 +56,7 @@ def bench(
     rounds: int,
     suite_seconds: int,
     suite_jobs: Sequence[str],
+    suite_parallelism: int,
     rate: int,
     latency_seconds: int,
     options: Sequence[str],
@@ -64,8 +65,8 @@ def bench(
     """Measure, print a table and write output as JSON. Starts the stack where it does not run.
 
     jobs are measured beside the scan; none stands for all, with those that only the bench has, and `footfall validate`.
-    span is the event time over which the events are spread; suite_jobs run at once in the suite. options are Flink's,
-    KEY=VALUE, for the jobs and the suite.
+    span is the event time over which the events are spread; suite_jobs run at once in the suite, each with
+    suite_parallelism. options are Flink's, KEY=VALUE, for the jobs and the suite.
     Raises UnknownJob for a job that there is not.
     """
     all_jobs = [*job_names(SQL), *set_names(SQL), PLAIN, "together"]
@@ -97,7 +98,7 @@ def bench(
         result["validate_seconds"] = _validate_seconds(out)
     if suite_seconds:
         result["suite"] = measure_suite(
-            out, load_settings(), suite_jobs, rate, timedelta(seconds=suite_seconds), options
+            out, load_settings(), suite_jobs, suite_parallelism, rate, timedelta(seconds=suite_seconds), options
         )
     if latency_seconds:
         result["latency_ms"] = measure_latency(out, load_settings(), timedelta(seconds=latency_seconds))

@@ -29,13 +29,19 @@ Figures = dict[str, Any]
 
 
 def measure_suite(
-    out: Console, settings: Settings, names: Sequence[str], rate: int, duration: timedelta, options: Sequence[str]
+    out: Console,
+    settings: Settings,
+    names: Sequence[str],
+    parallelism: int,
+    rate: int,
+    duration: timedelta,
+    options: Sequence[str],
 ) -> Figures:
     """Events and event time, in s, by which each Flink job is behind: medians of the second and of the last quarter.
 
     The first quarter is left out: jobs start in it. A visit ends after half an hour: ask for more to have that too.
-    names are of jobs and statement sets, options Flink's, KEY=VALUE, for all of them. Raises FootfallError where a job
-    fails.
+    names are of jobs and statement sets, each with this parallelism; options Flink's, KEY=VALUE, for all of them.
+    Raises FootfallError where a job fails.
     """
     settings = replace(settings, values={**settings.values, "RAW_EVENTS_TOPIC": TOPIC})
     if not kafka.ensure_topic(settings.bootstrap_servers, TOPIC):  # what a run that was killed has left
@@ -48,7 +54,7 @@ def measure_suite(
     ids: dict[str, str] = {}
     try:
         with out.status(f"submitting {', '.join(names)}"):
-            ids = {name: id_ for name, (id_, _) in start(settings, names, "-p", "1", set_=options).items()}
+            ids = {name: id_ for name, (id_, _) in start(settings, names, "-p", str(parallelism), set_=options).items()}
         with out.status("making the events"):
             load = _made_ahead(rate, duration)
             time.sleep(max(0.0, (load[0].time - datetime.now(UTC)).total_seconds()))
@@ -80,7 +86,13 @@ def measure_suite(
         }
         for name in names
     }  # fmt: skip
-    return {"rate": rate, "reached": round(reached), "seconds": duration.total_seconds(), "jobs": jobs}
+    return {
+        "rate": rate,
+        "parallelism": parallelism,
+        "reached": round(reached),
+        "seconds": duration.total_seconds(),
+        "jobs": jobs,
+    }
 
 
 def _made_ahead(rate: int, duration: timedelta) -> list[Arrival]:

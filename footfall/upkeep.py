@@ -14,7 +14,7 @@ from footfall.settings import Settings
 from footfall.stack import flink
 
 HOUR = 3600.0
-REST = 3.0  # rest by work, at least: what is counted is needed soon, what is written can't wait
+REST = 9.0  # rest by work, at least: what is counted is needed soon, what is written can't wait
 
 
 def maintain(settings: Settings) -> list[str]:
@@ -34,7 +34,7 @@ def _by_age(settings: Settings) -> list[str]:
 def keep_up(settings: Settings, every: timedelta, say: Callable[[str], None]) -> None:
     """Add up that often, and do all of it once an hour, until SIGTERM or Ctrl-C.
 
-    Less often where it takes long: no more than a quarter of the time is work, so that writers come first. A database
+    Less often where it takes long: no more than a tenth of the time is work, so that writers come first. A database
     that is away for a while is no reason to end: what was written waits in it to be counted.
     """
     ended = threading.Event()

@@ -98,6 +98,17 @@ def write_anything(tables: Tables, chance: random.Random, step: int) -> None:
         tables.run(tables.owner, "DELETE FROM sessions WHERE session_id = %s", f"s{chance.randrange(step + 1)}")
 
 
+def test_an_hour_of_any_zone_holds_no_time_beyond_an_hour_from_its_start(tables: Tables) -> None:
+    """What lets the sums of an hour be made of an hour's rows alone (0039), on days on which clocks change too."""
+    outside = tables.run(
+        tables.owner,
+        "SELECT name, t FROM pg_timezone_names,"
+        " generate_series(timestamptz '2026-01-01Z', '2027-01-01Z', '59 minutes') AS t,"
+        " date_trunc('hour', t, name) AS hour WHERE NOT (hour <= t AND t < hour + INTERVAL '1 hour')",
+    )
+    assert outside == []
+
+
 def test_whatever_is_written_in_whatever_order_the_sums_are_what_the_rows_say(tables: Tables) -> None:
     chance = random.Random(7)
     add_site(tables, goals=["Signed Up"], timezone="Asia/Kolkata")

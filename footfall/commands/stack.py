@@ -77,7 +77,7 @@ def migrate(dry_run: bool) -> None:
 def maintain(every: timedelta | None) -> None:
     """Add up traffic, make partitions ahead, drop what is past its retention, and remove old savepoints.
 
-    The embedded stack has `maintain --every 15s` running. It rests three times as long as it worked, if that is longer.
+    The embedded stack has `maintain --every 15s` running. It rests nine times as long as it worked, if that is longer.
     """
     from footfall import upkeep
 
@@ -116,6 +116,9 @@ def demo(keep: bool, seed: int, duration: timedelta | None) -> None:
     "--suite", "suite_jobs", metavar="NAME", multiple=True, default=("all_jobs",), show_default=True,
     help="Job or statement set that runs in the suite; may be repeated.",
 )  # fmt: skip
+@click.option(
+    "--suite-parallelism", type=click.IntRange(1), default=1, show_default=True, help="Parallelism of each of them."
+)
 @click.option("--rate", type=click.IntRange(1), default=5000, show_default=True, help="Events a second for the suite.")
 @click.option("--latency-seconds", type=click.IntRange(0), default=120, show_default=True, help="0 leaves latency out.")
 @set_option
@@ -127,6 +130,7 @@ def bench(
     rounds: int,
     suite_seconds: int,
     suite_jobs: tuple[str, ...],
+    suite_parallelism: int,
     rate: int,
     latency_seconds: int,
     set_: tuple[str, ...],
@@ -139,7 +143,7 @@ def bench(
         raise click.BadParameter("events are spread over 1s or more", param_hint="'--span'")
     run_bench(
         out, jobs=jobs, events=events, span=span, rounds=rounds, suite_seconds=suite_seconds,
-        suite_jobs=check_runnable(suite_jobs), rate=rate,
+        suite_jobs=check_runnable(suite_jobs), suite_parallelism=suite_parallelism, rate=rate,
         latency_seconds=latency_seconds, options=set_, output=output,
     )  # fmt: skip
 

@@ -58,8 +58,9 @@ FROM (
     SELECT
       *
     FROM raw_records
-    -- Nearly every record is a plain event: what one look shows to be one needs none of the rules above.
-    WHERE (POSITION(U&'\FFFD' IN DECODE(`value`, 'UTF-8')) = 0 AND REGEXP(
+    -- Nearly every record is a plain event: what one look shows to be one needs none of the rules above. Bytes that are no
+    -- UTF-8 come back as others, which is found sooner than the U+FFFD in their text.
+    WHERE (ENCODE(DECODE(`value`, 'UTF-8'), 'UTF-8') = `value` AND REGEXP(
       JSON_QUERY(DECODE(`value`, 'UTF-8'), '$[''site'',''type'',''messageId'',''anonymousId'',''userId'',''timestamp'']'),
       '^\{"anonymousId":"[^"\\]{1,255}","messageId":"[^"\\]{1,255}","site":"[^"\\]{1,100}",'
         || '"timestamp":"(19[7-9]\d|[2-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z",'
