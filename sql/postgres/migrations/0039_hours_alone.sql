@@ -12,14 +12,15 @@ DECLARE
 BEGIN
   FOREACH name IN ARRAY ARRAY['refresh_traffic', 'refresh_pages', 'refresh_counts'] LOOP
     before := pg_get_functiondef(to_regproc(name));
-    after := replace(replace(before,
-      'A zone that changes its clock by half an hour has hours of half an hour and of one and a half.',
-      'On the day on which a clock changes, two hours share these times.'), ' - INTERVAL ''1 hour''', '');
-    after := replace(replace(after, ' - INTERVAL ''''1 hour''''', ''), '2 hours''', '1 hour''');
+    -- The bounds stand in SQL, or in a text that becomes SQL, where quotes are doubled.
+    after := regexp_replace(
+      before, '>= c\.hour - INTERVAL ''+1 hour''+( AND [^<]*< c\.hour \+ INTERVAL ''+)2 hours', '>= c.hour\11 hour', 'g');
     IF after = before THEN
       RAISE EXCEPTION '% is not what this migration was written for', name;
     END IF;
-    EXECUTE after;
+    EXECUTE replace(
+      after, 'A zone that changes its clock by half an hour has hours of half an hour and of one and a half.',
+      'On the day on which a clock changes, two hours share these times.');
   END LOOP;
 END
 $$;
@@ -35,7 +36,7 @@ BEGIN
       replace(pg_get_functiondef(to_regproc(name)),
         'On the day on which a clock changes, two hours share these times.',
         'A zone that changes its clock by half an hour has hours of half an hour and of one and a half.'),
-      '(>= c\.hour)( AND .*? < c\.hour \+ INTERVAL (''+))1 hour', '\1 - INTERVAL \31 hour\3\22 hours', 'g');
+      '(>= c\.hour)( AND [^<]*< c\.hour \+ INTERVAL (''+))1 hour', '\1 - INTERVAL \31 hour\3\22 hours', 'g');
   END LOOP;
 END
 $$;
