@@ -11,6 +11,7 @@ setup(
         "udfs": ["*.csv"],
         "footfall.collector": ["web/*.js"],
         "footfall.dashboards_preview": ["web/static/*"],
+        "footfall.project": ["templates/*"],
     },
     install_requires=[
         "apache-flink>=2.3,<2.4",
@@ -50,12 +51,15 @@ setup(
             "pytest-xdist",  # what needs the stack, and what does not, at the same time
             "ruff",
             "mypy",
+            "import-linter",  # who may import whom: pyproject.toml
             "types-PyYAML",
             "types-psutil",
             "playwright",
             "axe-playwright-python",  # whether everybody can use a page; brings axe-core (MPL-2.0), for tests alone
             "httpx",
-            "mkdocs-material",  # the documentation as a site
+            # The documentation as a site: MkDocs 1.x, and a theme for it that is kept until May 2027
+            "mkdocs>=1.6,<2",
+            "mkdocs-material>=9.5,<10",
             "segment-analytics-python",
             "schemathesis<4.21",  # newer ones do not get along with the urllib3 that grafana-client brings
             "hypothesis<6.149",  # the last that schemathesis 4.20 works with

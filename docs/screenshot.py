@@ -9,8 +9,8 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
+from footfall.demo.browser import FLAGS, chromium
 from footfall.settings import load_settings
-from footfall.shop_visitors import FLAGS, chromium
 from footfall.stack import preview
 
 

@@ -2,42 +2,67 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import signal
 import sys
 from contextlib import suppress
+from functools import wraps
+from typing import Any
 
 import click
 
-from footfall.commands import (
-    alert,
-    collect,
-    dashboards,
-    events,
-    jobs,
-    person,
-    preview_dashboards,
-    show,
-    site,
-    sql,
-    stack,
-    validate,
-)
+from footfall import commands
 from footfall.commands.common import err
-from footfall.errors import FootfallError
-from footfall.suite import UnknownJob
+from footfall.errors import FootfallError, Misused
+from footfall.settings import require_project
 from jobs.sql_script import ScriptError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """Those of footfall/commands, each in the module of its name, which is imported when it is called.
+
+    All of them take a second: nobody should wait for Kafka's client to be told which jobs there are.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names: the modules', with a hyphen for an underscore."""
+        names = (module.name.replace("_", "-") for module in pkgutil.iter_modules(commands.__path__))
+        return sorted(name for name in names if name != "common")
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None where there is none."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        if cmd_name not in self.commands:
+            module = importlib.import_module(f"{commands.__name__}.{cmd_name.replace('-', '_')}")
+            found = (value for value in vars(module).values() if isinstance(value, click.Command))
+            command = next(command for command in found if command.name == cmd_name)
+            _in_project(command)
+            self.add_command(command)
+        return self.commands[cmd_name]
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="footfall")
 def footfall() -> None:
     """Real-time user analytics on your own Flink cluster."""
 
 
-MODULES = (stack, site, person, collect, events, show, sql, jobs, validate, dashboards, alert, preview_dashboards)
-for command in (command for module in MODULES for command in module.COMMANDS):
-    footfall.add_command(command)
+def _in_project(command: click.Command) -> None:
+    """Let what a command does, unlike its help, begin with a look whether there is a project."""
+    if isinstance(command, click.Group):
+        for verb in command.commands.values():
+            _in_project(verb)
+    elif do := command.callback:
+
+        @wraps(do)
+        def begin(*arguments: Any, **options: Any) -> Any:
+            require_project()
+            return do(*arguments, **options)
+
+        command.callback = begin
 
 
 def main() -> None:
@@ -53,7 +78,7 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except UnknownJob as error:
+    except Misused as error:
         err.print(f"footfall: {error}", markup=False)
         sys.exit(2)
     except (FootfallError, ScriptError) as error:

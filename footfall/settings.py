@@ -1,15 +1,48 @@
-"""Where things are: the checkout, the state directory, addresses and secrets."""
+"""Where things are: the project, the state directory, addresses and secrets."""
 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from footfall.errors import FootfallError
 from jobs.sql_script import read_env
 
-ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("sql", "udfs", "jobs", "flink-conf")  # what a project has, whatever else lies in it
+CODE = Path(__file__).resolve().parent.parent  # a checkout, or where pip has installed it
+
+
+def _find_project() -> Path:
+    """The folder of FOOTFALL_PROJECT; else the checkout that this code is of; else the nearest project from here up."""
+    if given := os.environ.get("FOOTFALL_PROJECT"):
+        return Path(given).resolve()
+    if not _missing(CODE):
+        return CODE
+    here = Path.cwd()
+    return next((folder for folder in (here, *here.parents) if not _missing(folder)), here)
+
+
+def _missing(folder: Path) -> list[str]:
+    return [name for name in FOLDERS if not (folder / name).is_dir()]
+
+
+def require_project() -> None:
+    """Raise FootfallError where there is no project, and so nothing to work with."""
+    if missing := _missing(ROOT):
+        raise FootfallError(
+            f"{ROOT} has no {', '.join(f'{name}/' for name in missing)}: work in a checkout of Footfall,"
+            " or set FOOTFALL_PROJECT to one"
+        )
+
+
+ROOT = _find_project()
+if ROOT != CODE:
+    # The functions of its udfs/ count, not those that were installed: here, and in the JVMs that are started from here.
+    sys.path.insert(0, str(ROOT))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 CONFIG = ROOT / "flink-conf" / "config.yaml"
 LOCAL_ENV = ROOT / "flink-conf" / "local.env"
 
@@ -32,7 +65,7 @@ class Settings:
 
     @property
     def jars(self) -> Path:
-        """What pom.xml lists, fetched once for all stacks of this checkout."""
+        """What pom.xml lists, fetched once for all stacks of this project."""
         return ROOT / ".footfall" / "jars"
 
     @property
@@ -84,4 +117,5 @@ def load_settings() -> Settings:
     return Settings(home=home, values=values)
 
 
+ALERT_TEST_SITE = "footfall-alert-test"  # whatever has it is of `footfall alert test`, and nobody's
 SECRET_NAMES = frozenset(f"POSTGRES_{role}_PASSWORD" for role in ("ADMIN", "OWNER", "WRITER", "READER", "COLLECTOR"))

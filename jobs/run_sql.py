@@ -54,8 +54,11 @@ def main(arguments: Sequence[str]) -> int:
         secrets = {name: value for name, value in values.items() if SECRET.search(name.upper()) and len(value) > 3}
         suite = read_suite(options.sql, values)
         jobs = read_jobs(options.sql, options.jobs)
-        running = {name: submit(name, suite, jobs[name], options.set, options.bounded, options.plans) for name in jobs}
-        if options.bounded or _in_this_process(options.set):
+        running = {
+            name: submit(name, suite, jobs[name], _options_of(name, options.set), options.bounded, options.plans)
+            for name in jobs
+        }
+        if options.bounded or _in_this_process(_options_of("", options.set)):
             return 1 if [name for name, result in running.items() if not _finished(name, result, secrets)] else 0
     except ScriptError as error:
         faults = [fault._replace(message=_masked(fault.message, secrets)) for fault in error.faults]
@@ -164,23 +167,37 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--bounded", action="store_true", help="read what Kafka holds now, then end; waits for the end")
     parser.add_argument("--plans", metavar="DIR", type=Path, help="write the plan that Flink compiles to DIR/NAME.json")
     parser.add_argument(
-        "--set", metavar="KEY=VALUE", type=_setting, action="append", default=[], help="a Flink option; may be repeated"
+        "--set",
+        metavar="[JOB:]KEY=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        help="a Flink option, of that job alone where one is named; may be repeated",
     )
     parser.add_argument(
         "jobs", metavar="JOB", nargs="+", help="name of a file in DIR/jobs or DIR/statement_sets, without its ending"
     )
     options = parser.parse_args(arguments[1:] if arguments[:1] == ["--"] else arguments)
-    options.set = dict(options.set)
+    if strangers := [job for job, _, _ in options.set if job and job not in options.jobs]:
+        parser.error(f"an option is for {strangers[0]}, which is not submitted: name it too")
     if len(set(options.jobs)) < len(options.jobs):
         parser.error("a job is named twice: name each once")
     return options
 
 
-def _setting(text: str) -> tuple[str, str]:
-    key, equals, value = text.partition("=")
+def _setting(text: str) -> tuple[str, str, str]:
+    """(job, key, value); the job is '' where the option is for all of them."""
+    name, equals, value = text.partition("=")
+    job, _, key = name.rpartition(":")
     if not key or not equals:
-        raise argparse.ArgumentTypeError(f"found {key}: write KEY=VALUE")
-    return key.strip(), value.strip()
+        raise argparse.ArgumentTypeError(f"found {text}: write KEY=VALUE or JOB:KEY=VALUE")
+    return job.strip(), key.strip(), value.strip()
+
+
+def _options_of(name: str, settings: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    """The options of one job: those for all, then its own."""
+    found = list(settings)
+    return {key: value for only in ("", name) for job, key, value in found if job == only}
 
 
 def _compiled_plan(environment: TableEnvironment, insert: Statement) -> str:

@@ -12,16 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from jobs import statement_sets
-from jobs.sql_script import (
-    Fault,
-    ScriptError,
-    Statement,
-    close_match,
-    read_script,
-    read_text,
-    significant,
-    substitute,
-)
+from jobs.sql_script import Fault, ScriptError, Statement, close_match, read_script, read_text, significant, substitute
 
 HEADER = re.compile(r"--\s*(\w+): (one row per .*\S)\s*")
 

@@ -31,7 +31,7 @@ class Inbox:
     status: int = 200
     environment: dict[str, str] = field(default_factory=dict)
 
-    def told(self) -> list[tuple[str, str]]:
+    def received(self) -> list[tuple[str, str]]:
         """Receiver and status of each post, in their order."""
         return [(post["receiver"], post["status"]) for post in self.posts]
 

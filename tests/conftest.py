@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import itertools
+import os
 import shutil
 import socket
 import tempfile
@@ -18,32 +18,43 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from xdist.scheduler import LoadScopeScheduling
 
-from footfall import database, schema
+from footfall.database import connections, migrate
 from footfall.stack import postgres as server
 
 numbers = itertools.count(1)
-# Modules whose tests share a stack: those of one line run on one worker, which starts it once.
-STACKS = (
-    {"test_exact", "test_stack", "test_upgrade", "test_upgrade_way_back", "test_writing_a_job"},
-    {"test_browser_collector", "test_cli", "test_collector", "test_collector_durability", "test_heavy_visitor",
-     "test_imports", "test_load_balancer", "test_odd_records", "test_preview", "test_prometheus", "test_realtime",
-     "test_sdks", "test_simulated_day"},
-)  # fmt: skip
+# Modules of tests/e2e that need a browser alone; and those that come last, on a stack of their own.
+NO_STACK = {
+    "test_browser", "test_browser_consent", "test_browser_delivery", "test_preview_browser",
+    "test_preview_every_dashboard",
+}  # fmt: skip
+LAST = {"test_faults", "test_resume_by_itself"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem in LAST)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
-    """With `pytest -n 2`: one worker a stack, and the other files on whichever is free.
+    """With `pytest -n 2`: what needs a stack on one worker, which starts it once, other files on whichever is free.
 
-    (xdist's own groups, --dist loadgroup, are not kept with pytest 9.2.)
+    A stack that has nothing to do takes half a core, and two at once more than twice the time of one; LAST is for the
+    worker that would have nothing left to do. (xdist's own groups, --dist loadgroup, are not kept with pytest 9.2.)
     """
 
     class ByStack(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            shared = [names for names in STACKS if Path(file).stem in names]
-            return min(shared[0]) if shared else file
+            file = Path(nodeid.partition("::")[0])
+            return "the stack" if file.parent.name == "e2e" and file.stem not in NO_STACK | LAST else str(file)
 
     return ByStack(config, log)
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """A whole run takes long: say at once what failed, and why in a line; the report at the end says all."""
+    if report.failed and not os.environ.get("PYTEST_XDIST_WORKER"):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        reason = crash.message if crash else report.longreprtext
+        print(f"\nFAILED {report.nodeid}: {' '.join(reason.split())[:500]}", flush=True)
 
 
 @dataclass(frozen=True)
@@ -93,7 +104,7 @@ def open_folder() -> Path:
 def running_postgres() -> Iterator[Postgres]:
     """A server on a free port, without roles and tables of Footfall."""
     folder = open_folder()
-    passwords = {role: f"secret of {role} %/?'\\" for role in ("postgres", *schema.ROLE_SETTINGS)}
+    passwords = {role: f"secret of {role} %/?'\\" for role in ("postgres", *migrate.ROLE_SETTINGS)}
     running = Postgres(folder / "data", free_port(), folder / "postgres.log", passwords)
     try:
         running.start()
@@ -105,8 +116,12 @@ def running_postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """One server for all tests that leave it running."""
+    """One server for all tests that leave it running; a crash of the machine would break it."""
     with running_postgres() as running:
+        with psycopg.connect(running.conninfo("postgres"), autocommit=True) as connection:
+            for name in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(f"ALTER SYSTEM SET {name} = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield running
 
 
@@ -118,26 +133,38 @@ def own_postgres() -> Iterator[Postgres]:
 
 
 class Tables:
-    """A database with the tables, and a connection string for each role."""
+    """A database with the tables, and a connection string for each role. stays: nobody stops its server."""
 
     def __init__(self, server: Postgres, name: str) -> None:
-        self.owner = server.conninfo(database.OWNER, name)
-        self.writer = server.conninfo(database.WRITER, name)
-        self.reader = server.conninfo(database.READER, name)
-        self.collector = server.conninfo(database.COLLECTOR, name)
+        self.stays = True
+        self.owner = server.conninfo(connections.OWNER, name)
+        self.writer = server.conninfo(connections.WRITER, name)
+        self.reader = server.conninfo(connections.READER, name)
+        self.collector = server.conninfo(connections.COLLECTOR, name)
+        self.connections: dict[str, psycopg.Connection] = {}
 
-    @functools.cached_property
+    def connection(self, role: str) -> psycopg.Connection:
+        """One of the role that stays open: to make one takes longer than most queries."""
+        if role not in self.connections or self.connections[role].closed:
+            self.connections[role] = psycopg.connect(role, autocommit=True)
+        return self.connections[role]
+
+    @property
     def written(self) -> psycopg.Connection:
-        """A connection of the writer that stays open, for tests with many rows."""
-        return psycopg.connect(self.writer, autocommit=True)
+        return self.connection(self.writer)
 
     def run(self, role: str, query: str, *values: object) -> list[tuple[object, ...]]:
-        with psycopg.connect(role, autocommit=True) as connection:
-            cursor = connection.execute(query, values)
-            return cursor.fetchall() if cursor.description else []
+        if not self.stays:
+            self.close()
+        cursor = self.connection(role).execute(query, values)
+        return cursor.fetchall() if cursor.description else []
+
+    def close(self) -> None:
+        for connection in self.connections.values():
+            connection.close()
 
     def upsert_page_views(self, time: str, count: int = 1, role: str | None = None) -> None:
-        """As Flink's JDBC sink does it."""
+        """As Flink does it."""
         self.run(
             role or self.writer,
             "INSERT INTO page_views_per_minute (site, window_start, page_path, page_view_count, visitor_count)"
@@ -160,22 +187,49 @@ class Tables:
         return sorted(str(row[0]) for row in self.run(self.owner, f"SELECT tableoid::regclass FROM {table}"))
 
 
-def database_with_tables(server: Postgres) -> Iterator[Tables]:
-    name = f"footfall_{next(numbers)}"
-    schema.bootstrap(server.conninfo("postgres"), server.passwords, name)
-    made = Tables(server, name)
-    schema.migrate(made.owner)
+def database_with_tables(server: Postgres, *, template: str = "footfall_template") -> Iterator[Tables]:
+    """A copy of a database that was migrated once for this server; without a template, one that is migrated itself."""
+    admin, name = server.conninfo("postgres"), f"footfall_{next(numbers)}"
+    if template:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [template]).fetchone():
+                _migrated(server, template)
+            _copy(connection, template, name)
+        migrate.bootstrap(admin, server.passwords, name)
+        made = Tables(server, name)
+    else:
+        made = _migrated(server, name)
+        made.stays = False
     yield made
-    if "written" in vars(made):
-        made.written.close()
-    with psycopg.connect(server.conninfo("postgres"), autocommit=True) as connection:
+    made.close()
+    with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _migrated(server: Postgres, name: str) -> Tables:
+    migrate.bootstrap(server.conninfo("postgres"), server.passwords, name)
+    made = Tables(server, name)
+    migrate.migrate(made.owner)
+    return made
+
+
+def _copy(connection: psycopg.Connection, template: str, name: str) -> None:
+    """A new database like another one, with the rights in it, which Postgres does not copy."""
+    connection.execute(f"CREATE DATABASE {name} OWNER {connections.OWNER} TEMPLATE {template} STRATEGY FILE_COPY")
+    connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+    rights = connection.execute(
+        "SELECT privilege_type, CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END"
+        " FROM pg_database, aclexplode(datacl) WHERE datname = %s",
+        [template],
+    ).fetchall()
+    for right, role in rights:
+        connection.execute(f"GRANT {right} ON DATABASE {name} TO {role}")
 
 
 @pytest.fixture
 def own_tables(own_postgres: Postgres) -> Iterator[Tables]:
     """A database of its own for each test, on the server that may be stopped."""
-    yield from database_with_tables(own_postgres)
+    yield from database_with_tables(own_postgres, template="")
 
 
 @pytest.fixture

@@ -45,13 +45,18 @@ STATEMENTS = (
     "INSERT INTO arrivals_per_minute SELECT 'shop', date_trunc('minute', t), 'footfall.js', outcome, count(*), 1,"
     " 600000 FROM numbers, unnest(ARRAY['on time', 'late', 'duplicate', 'heartbeat']) AS outcome GROUP BY 2, 4",
     "INSERT INTO last_records VALUES (0, 'event', 9, now()), (0, 'heartbeat', 8, now()), (2, 'heartbeat', 5, now())",
+    "INSERT INTO job_health VALUES ('sessions', true, 'running', now() - INTERVAL '1 day', 0, '', 'x', 9, 0, now(),"
+    " now())",
     "INSERT INTO late_events (received_at, kafka_partition, kafka_offset, site, message_id, event_time, lateness_ms,"
     " event_type, visitor_id) SELECT t, 0, n, 'shop', 'l' || n, t - INTERVAL '2 minutes', 120000, 'page', 'v'"
     " FROM numbers WHERE n %% 100 = 0",
     "INSERT INTO rejected_events SELECT t, 0, n, CASE n %% 200 WHEN 0 THEN 'shop' END, 'type is missing', '{}'"
     " FROM numbers WHERE n %% 100 = 0",
+    "INSERT INTO refused_rows SELECT 'sessions', sha256(n::text::bytea), t, t, 'shop', 'too long', '{}', '{}'"
+    " FROM numbers WHERE n %% 100 = 0 AND t < now() - INTERVAL '20 minutes'",
     "INSERT INTO anomalies SELECT 'shop', 'page views', t, t + INTERVAL '5 minutes', 'fewer', 5, 0, 100, 9, t, 0"
     " FROM numbers WHERE n %% 600 = 0",
+    "ANALYZE",  # as autovacuum does of what grows; without it refresh_funnels takes a minute
     "SELECT refresh_traffic(), refresh_pages(), refresh_counts(), refresh_people(), refresh_web_vitals(),"
     " refresh_funnels()",
 )

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from conftest import Tables
+
+from footfall.project.catalog import key
 
 numbers = itertools.count(1)
 
@@ -78,3 +81,14 @@ def write_page_views(tables: Tables, counts: Mapping[datetime, int], site: str =
     """Page views of the path / by minute."""
     for minute, count in counts.items():
         tables.written.execute("INSERT INTO page_views_per_minute VALUES (%s, %s, '/', %s, 1)", [site, minute, count])
+
+
+def upsert(connection: psycopg.Connection[Any], table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """As the sink writes them."""
+    names, keys = list(rows[0]), key(table)
+    sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in names if name not in keys)
+    connection.cursor().executemany(
+        f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join(['%s'] * len(names))})"
+        f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}",
+        [list(row.values()) for row in rows],
+    )

@@ -73,7 +73,17 @@ VALUES: list[Any] = [
     "x" * 256,
     "\U0001f600" * 100,
     "\U0001f600" * 101,
+    "é" * 50,
+    "x" + "é" * 50,
+    "é" * 127,
+    "é" * 128,
     "é" * 255,
+    "\U0001f600" * 25,
+    "\U0001f600" * 26,
+    "abc" + "\U0001f600" * 63,
+    "\U0001f600" * 64,
+    "a" * 254 + "\ud800",
+    "a" * 255 + "\ud800",
     "a\u0000b",
     "\u0000",
     "\ud800",
@@ -82,6 +92,9 @@ VALUES: list[Any] = [
     12.5,
     1e300,
     -0.0,
+    float("inf"),
+    10**99,
+    10**100,
     10**400,
     True,
     False,
@@ -154,12 +167,17 @@ def odd_records(seed: int = 1) -> Iterator[bytes | None]:
     yield good[:-1] + b',"x":' + b"[" * 1100 + b"]" * 1100 + b"}"
     yield good[:-1] + b',"x":' + b"1" * 1100 + b"}"
     yield good[:-1] + b',"context":{"page":' + b"[" * 1100 + b"]" * 1100 + b"}}"
+    # Numbers as ids: of more digits than a double has, and of none that anything could write out
+    for number in (b"0." + b"1" * 120, b"1" * 99 + b".5", b"1e600000000", b"-1e-600000000", b"1E400"):
+        yield from (good.replace(text, number) for text in (b'"m"', b'"shop"', b'"visitor"'))
+        yield good[:-1] + b',"properties":{"revenue":' + number + b',"engaged_ms":' + number + b"}}"
     for field in (
         "messageId",
         "type",
         "site",
         "anonymousId",
         "userId",
+        "previousId",
         "timestamp",
         "receivedAt",
         "context",

@@ -15,7 +15,7 @@ Row = tuple[Any, ...]
 
 
 def anomalies(counts: Mapping[datetime, int], until: datetime, zone: str = "UTC", site: str = "shop") -> list[Row]:
-    """The rows of the table anomalies where minutes are judged until then; counts: page views of minutes with any."""
+    """The rows of the table anomalies where minutes are searched until then; counts: page views of minutes with any."""
     odd = []
     first = minute = min(counts)
     while minute < until:

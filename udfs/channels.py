@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 CATEGORIES = ("search", "social", "video", "shopping", "other")
 DIRECT, NONE = "(direct)", "(none)"
 CACHED = 8192  # combinations
+LABELS = 8  # of a host, its last ones: no source in the list has as many
 
 # Parameters that an advertising system puts into the addresses that it leads to. fbclid is in unpaid links, too.
 CLICK_IDS = {
@@ -27,8 +28,9 @@ CLICK_IDS = {
     "twclid": ("twitter", "paid_social"), "li_fat_id": ("linkedin", "paid_social"),
 }  # fmt: skip
 
-_PAID = re.compile(r"^(.*cp.*|ppc|retargeting|paid.*)$")
-_SHOPPING_CAMPAIGN = re.compile(r"^(.*(([^a-df-z]|^)shop|shopping).*)$")
+# Google's expressions begin and end with .*, which takes the square of a text's length to fail; a search says the same.
+_PAID = re.compile(r"cp|^ppc$|^retargeting$|^paid")
+_SHOPPING_CAMPAIGN = re.compile(r"(?:[^a-df-z]|^)shop|shopping")
 _EMAIL = re.compile(r"^(email|e-mail|e_mail|e mail)$")
 _SOCIAL_MEDIA = ("social", "social-network", "social-media", "sm", "social network", "social media")
 _DISPLAY_MEDIA = ("display", "banner", "expandable", "interstitial", "cpm")
@@ -38,13 +40,13 @@ Rule = Callable[[str, str, str, str | None], object]
 _RULES: tuple[tuple[str, Rule], ...] = (
     ("Direct", lambda s, m, c, k: s == DIRECT and m in ("(not set)", NONE)),
     ("Cross-network", lambda s, m, c, k: "cross-network" in c),
-    ("Paid Shopping", lambda s, m, c, k: (k == "shopping" or _SHOPPING_CAMPAIGN.match(c)) and _PAID.match(m)),
-    ("Paid Search", lambda s, m, c, k: k == "search" and _PAID.match(m)),
-    ("Paid Social", lambda s, m, c, k: k == "social" and _PAID.match(m)),
-    ("Paid Video", lambda s, m, c, k: k == "video" and _PAID.match(m)),
+    ("Paid Shopping", lambda s, m, c, k: (k == "shopping" or _SHOPPING_CAMPAIGN.search(c)) and _PAID.search(m)),
+    ("Paid Search", lambda s, m, c, k: k == "search" and _PAID.search(m)),
+    ("Paid Social", lambda s, m, c, k: k == "social" and _PAID.search(m)),
+    ("Paid Video", lambda s, m, c, k: k == "video" and _PAID.search(m)),
     ("Display", lambda s, m, c, k: m in _DISPLAY_MEDIA),
-    ("Paid Other", lambda s, m, c, k: _PAID.match(m)),
-    ("Organic Shopping", lambda s, m, c, k: k == "shopping" or _SHOPPING_CAMPAIGN.match(c)),
+    ("Paid Other", lambda s, m, c, k: _PAID.search(m)),
+    ("Organic Shopping", lambda s, m, c, k: k == "shopping" or _SHOPPING_CAMPAIGN.search(c)),
     ("Organic Social", lambda s, m, c, k: k == "social" or m in _SOCIAL_MEDIA),
     ("Organic Video", lambda s, m, c, k: k == "video" or "video" in m),
     ("Organic Search", lambda s, m, c, k: k == "search" or m == "organic"),
@@ -84,7 +86,7 @@ def source_category(source: str | None) -> str | None:
     the name before a country's ending.
     """
     known, name = _sources(), (source or "").strip().lower().removeprefix("www.")
-    labels = name.split(".")
+    labels = name.rsplit(".", LABELS)[-LABELS:]
     for first in range(len(labels)):
         if found := known.get(".".join(labels[first:])):
             return found
@@ -108,7 +110,7 @@ def traffic_medium(url: str | None, referrer: str | None, utm_source: str | None
 
 @lru_cache(CACHED)
 def origin(url: str | None, referrer: str | None, utm_source: str | None, utm_medium: str | None) -> tuple[str, str]:
-    """Source and medium as Google Analytics tells them: of the campaign, else of a click id, else of the referrer.
+    """Source and medium as Google Analytics has them: of the campaign, else of a click id, else of the referrer.
 
     A campaign that names no medium, or no source, has "(not set)" there. A referrer is organic where it is a search
     engine, else a referral; the site itself is none. Nothing of all that: (direct), (none).
@@ -131,6 +133,8 @@ def _sources() -> dict[str, str]:
     for place, (source, category) in _rows(HERE / "sources.csv", ["source", "category"]):
         if category not in CATEGORIES:
             raise ValueError(f"{place}: category is {category!r}, not one of {', '.join(CATEGORIES)}")
+        if source.count(".") >= LABELS:
+            raise ValueError(f"{place}: {source} has more than {LABELS} parts")
         known.setdefault(source.lower(), category)
     return known
 

@@ -6,6 +6,9 @@ from functools import lru_cache
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 CACHED = 8192  # addresses
+# Characters of an address that are looked at where not all are ASCII: urlsplit normalises the host
+# (NFKC), which takes the square of its length. sql/views/received_events.sql cuts addresses likewise.
+LONGEST = 2000
 
 
 @lru_cache(CACHED)
@@ -29,8 +32,9 @@ def query(url: str | None) -> dict[str, str]:
 
 def split(url: str | None) -> SplitResult | None:
     """The parts of an address; None where it is none."""
+    text = url or ""
     try:
-        parts = urlsplit(url or "")
+        parts = urlsplit(text if text.isascii() else text[:LONGEST])
         parts.hostname  # noqa: B018  # raises for a host that is none
     except ValueError:
         return None

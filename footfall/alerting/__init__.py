@@ -1,1 +1,1 @@
-"""Alerts without Grafana: who is told, how and when, read from the files that Grafana gets too; and their test."""
+"""Alerts without Grafana: who is notified, how and when, read from the files that Grafana gets too; and their test."""

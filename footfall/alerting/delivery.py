@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 import niquests
 
 from footfall.errors import FootfallError
-from footfall.grafana import files, placeholders
-from footfall.grafana.files import CONTACT_POINT, Json
-from footfall.grafana.server import is_loopback
+from footfall.grafana import placeholders, resources
+from footfall.grafana.api import is_loopback
+from footfall.grafana.resources import CONTACT_POINT, Json
 
 SECONDS = 10
 SLACK_LENGTH = 3000  # of a text; Slack folds what is longer
@@ -40,7 +40,7 @@ class NotDelivered(FootfallError):
 
 @dataclass(frozen=True)
 class Alert:
-    """One alert as it is told; ends is None while it fires."""
+    """One alert as it is sent; ends is None while it fires."""
 
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
@@ -60,7 +60,7 @@ class Alert:
 
 @dataclass(frozen=True)
 class Notification:
-    """What a contact point is told at once: the alerts of a group."""
+    """What a contact point is sent at once: the alerts of a group."""
 
     receiver: str
     group_key: str
@@ -95,7 +95,7 @@ class Notification:
 
 @dataclass(frozen=True)
 class ContactPoint:
-    """One way of a contact point; those with the same name are told together."""
+    """One way of a contact point; those with the same name are notified together."""
 
     name: str
     kind: str
@@ -108,12 +108,12 @@ class ContactPoint:
 
 
 def contact_points(folder: Path) -> list[ContactPoint]:
-    """Those of a folder of dashboards for which the environment has an address, and that this can tell.
+    """Those of a folder of dashboards for which the environment has an address, and that this can notify.
 
     Raises FootfallError with the file that is none.
     """
     found = []
-    for thing in files.read(folder):
+    for thing in resources.read(folder):
         if thing.kind != CONTACT_POINT or thing.content["type"] not in SENDERS or placeholders.missing(thing.content):
             continue
         if thing.content["type"] == "email" and not os.environ.get(SMTP_HOST):
@@ -136,7 +136,7 @@ def _post(settings: Json, notification: Notification) -> None:
 def _slack(settings: Json, notification: Notification) -> None:
     """By an incoming webhook; what a title or text would be in Grafana's templates is as a mail has it."""
     if not settings.get("url"):
-        raise NotDelivered("Slack is told by an incoming webhook alone: give the contact point a url")
+        raise NotDelivered("Slack is notified by an incoming webhook alone: give the contact point a url")
     names = {"recipient": "channel", "username": "username", "icon_emoji": "icon_emoji", "icon_url": "icon_url"}
     text = _for_slack(notification.text)
     attachment = {

@@ -1,4 +1,4 @@
-"""`footfall alert test`: a condition is injected, and its alert followed until it is told, resolved, and told so."""
+"""`footfall alert test`: injects a condition, and follows its alert until firing and resolved were both delivered."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from footfall.alerting import conditions
-from footfall.dashboards_preview.time_ranges import read_seconds
+from footfall.alerting import inject
 from footfall.errors import FootfallError
-from footfall.grafana.files import Json
+from footfall.grafana.query.time_ranges import read_seconds
+from footfall.grafana.resources import Json
+from footfall.settings import ALERT_TEST_SITE
 
 WITHIN = timedelta(minutes=1)  # after its `for`, a rule fires
 
@@ -28,10 +29,10 @@ class Clock:
 
 @dataclass
 class Seen:
-    """How the alert stands, and which contact points were told so since it does: name → why not, "" where they were."""
+    """How the alert stands, and which contact points were notified of it since: name → why not, "" where they were."""
 
     state: str
-    told: dict[str, str] = field(default_factory=dict)
+    notified: dict[str, str] = field(default_factory=dict)
 
 
 class Place(Protocol):
@@ -40,7 +41,7 @@ class Place(Protocol):
     seconds: float  # between two looks
 
     def expects(self, status: str) -> set[str]:
-        """The contact points that must be told of it: firing, resolved. Raises FootfallError where there is none."""
+        """The contact points that must be notified of firing or resolved. Raises FootfallError where there is none."""
         ...
 
     def look(self) -> Seen:
@@ -48,7 +49,7 @@ class Place(Protocol):
         ...
 
     def patience(self) -> timedelta:
-        """How much longer than the rule says it may take there, until a contact point is told."""
+        """How much longer than the rule says it may take there, until a contact point is notified."""
         ...
 
 
@@ -70,11 +71,11 @@ def follow(
     say: Callable[[Step], None],
     wait: Callable[[str], None] = lambda words: None,
 ) -> None:
-    """Inject the rule's condition and follow its alert; say is told each step, wait what is waited for.
+    """Inject the rule's condition and follow its alert; say is given each step, wait what is waited for.
 
     What was written is removed however this ends. Raises FootfallError at the first step that does not come in time.
     """  # fmt: skip
-    condition = conditions.read(str(rule["uid"]))
+    condition = inject.read(str(rule["uid"]))
     text = str(rule.get("for") or "0s")
     hold = timedelta(seconds=read_seconds(text)) if text not in ("0", "0s") else timedelta()
     expected = place.expects("firing")
@@ -94,11 +95,11 @@ def follow(
             wait(f"{seen.state}, at most until {end:%H:%M:%S}")
             clock.sleep(place.seconds)
 
-    def told(state: str, seen: Seen, expected: set[str]) -> None:
-        """Wait until these contact points were told of the state."""
+    def wait_for_delivery(state: str, seen: Seen, expected: set[str]) -> None:
+        """Wait until these contact points were notified of the state."""
         end, done = clock.now() + place.patience(), set[str]()
         while True:
-            for name, fault in seen.told.items():
+            for name, fault in seen.notified.items():
                 if name not in done and not fault:
                     done.add(name)
                     step("delivered", f"{name}, {state}")
@@ -106,7 +107,7 @@ def follow(
                 return
             if clock.now() >= end:
                 missing = ", ".join(
-                    f"{name} ({seen.told.get(name) or 'nothing sent'})" for name in sorted(expected - done)
+                    f"{name} ({seen.notified.get(name) or 'nothing sent'})" for name in sorted(expected - done)
                 )
                 raise FootfallError(f"{rule['uid']} is {state}, and was not delivered to {missing}")
             wait(f"{state}, to be delivered to {', '.join(sorted(expected - done))} until {end:%H:%M:%S}")
@@ -119,8 +120,8 @@ def follow(
                 f"{rule['uid']} is {state} already: its condition is there, so a test would show nothing"
             )
 
-    with conditions.injected(condition, owner, writer, before) as rows:
-        step("injected", f"{rows:,} rows of the site {conditions.SITE}")
+    with inject.injected(condition, owner, writer, before) as rows:
+        step("injected", f"{rows:,} rows of the site {ALERT_TEST_SITE}")
         seen = until(
             ("pending", "firing"),
             WITHIN + place.patience(),
@@ -130,11 +131,11 @@ def follow(
             step("pending", f"for {rule['for']}")
             seen = until(("firing",), hold + WITHIN + timedelta(seconds=2 * place.seconds), "did not fire")
         step("firing")
-        told("firing", seen, expected)
+        wait_for_delivery("firing", seen, expected)
     step("removed", "every row of the test")
     seen = until(("normal", "no data"), WITHIN + place.patience(), "is not resolved")
     step("resolved")
-    told("resolved", seen, place.expects("resolved") & expected)
+    wait_for_delivery("resolved", seen, place.expects("resolved") & expected)
 
 
 def _words(length: timedelta) -> str:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from footfall.dashboards_preview.time_ranges import read_seconds
 from footfall.errors import FootfallError
-from footfall.grafana import files
-from footfall.grafana.files import MUTE_TIMING, POLICY, Json
+from footfall.grafana import resources
+from footfall.grafana.query.time_ranges import read_seconds
+from footfall.grafana.resources import MUTE_TIMING, POLICY, Json
 
 # Grafana's own, where a policy says nothing.
 DEFAULTS = {"group_wait": "30s", "group_interval": "5m", "repeat_interval": "4h"}
@@ -32,7 +32,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 
 @dataclass(frozen=True)
 class Route:
-    """Who is told and when; receiver is the name of a contact point, "" where the root's default would be told."""
+    """Who is notified and when; receiver is the name of a contact point, "" for the root's default."""
 
     key: str
     receiver: str
@@ -71,13 +71,13 @@ class Policies:
         return [route for branch in self.branches for route in branch.matching(labels) if route.receiver]
 
     def muted_by(self, route: Route, now: datetime) -> str | None:
-        """The mute timing in whose hours a time is; None where the route tells."""
+        """The mute timing in whose hours a time is; None where the route notifies."""
         return next((name for name in route.mute_timings if any(_is_in(one, now) for one in self.timings[name])), None)
 
 
 def read(folder: Path) -> Policies:
     """Policies and mute timings of a folder of dashboards. Raises FootfallError with the file and what is wrong."""
-    things = files.read(folder)
+    things = resources.read(folder)
     timings = {thing.uid: list(thing.content["time_intervals"]) for thing in things if thing.kind == MUTE_TIMING}
     branches = []
     for thing in things:

@@ -19,21 +19,22 @@ from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
 from footfall.collector import metrics
-from footfall.collector.bodies import BadBody, Incoming, read
-from footfall.collector.broker import Broker, Unavailable
 from footfall.collector.data_centres import is_data_centre
-from footfall.collector.intake import Sender, Taken, take
 from footfall.collector.openapi import DOCUMENT
-from footfall.collector.rates import Rates
+from footfall.collector.pipeline import Sender, Taken, take
+from footfall.collector.producer import Broker, Unavailable
+from footfall.collector.rate_limits import Rates
+from footfall.collector.requests import BadBody, Incoming, read
 from footfall.collector.salts import Salts
-from footfall.collector.segment import EVENT_BYTES, ROUTES, Batch, Invalid, read_batch
-from footfall.collector.sites import Site, SiteCache
+from footfall.collector.segment import EVENT_BYTES, ROUTES, Batch, Fault, Invalid, read_batch, read_key
+from footfall.collector.site_settings import Site, SiteCache
 
 SCRIPT = Path(__file__).parent / "web" / "footfall.js"
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")  # a transparent GIF, one dot
 BROKER_MISSED_SECONDS = 20
 RETRY_SECONDS = "2"
-# analytics.js gives an event up at the tenth failure unless it is told otherwise; 100 is the most that it takes.
+AGENT_LENGTH = 1000  # characters of User-Agent, which each event of a batch gets; udfs/parsed_agents.py reads no more
+# analytics.js gives an event up at the tenth failure unless it is configured otherwise; 100 is the most that it takes.
 PATIENCE = {"rateLimitConfig": {"maxRetryCount": 100}, "backoffConfig": {"maxRetryCount": 100}}
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 PREFLIGHT = {
@@ -144,7 +145,10 @@ class _Api:
         key = _header_key(request)
         body = await read(request, EVENT_BYTES + 1)
         if key is None:
-            key = _key_in(body)
+            try:
+                key = read_key(body)
+            except Invalid as error:
+                raise Refused(400, str(error)) from None
         site = self._site(request, key)
         return await self._take(request, site, [body], ROUTES[request.scope["path"]], None)
 
@@ -155,9 +159,11 @@ class _Api:
         try:
             batch = read_batch(body)
         except Invalid as error:
-            raise Refused(400, str(error)) from None
+            if key is None:
+                raise Refused(400, str(error)) from None
+            batch = Batch([], faults=[Fault(str(error), body)])
         site = self._site(request, key or batch.writeKey)
-        return await self._take(request, site, [bytes(call) for call in batch.batch], None, batch)
+        return await self._take(request, site, batch.batch, None, batch)
 
     async def pixel(self, request: Incoming) -> Response:
         """One event of a page or a mail without scripts; always an image, since nobody would read a reason."""
@@ -190,7 +196,7 @@ class _Api:
         )
 
     async def preflight(self, request: Request) -> Response:
-        """A preflight carries no write key: what any site allows may ask; the call itself is judged by its own site."""
+        """A preflight carries no write key: what any site allows may ask; the call is checked by its own site."""
         origin = request.headers.get("origin", "")
         if not self.known(origin):
             return Response(status_code=403)
@@ -242,7 +248,7 @@ class _Api:
     ) -> Response:  # fmt: skip
         fields = request.fields
         sender = Sender(
-            address=_address(request), agent=fields.get("user-agent", ""),
+            address=_address(request), agent=fields.get("user-agent", "")[:AGENT_LENGTH],
             from_browser=from_browser or "origin" in fields,
             opted_out=fields.get("sec-gpc") == "1" or fields.get("dnt") == "1",
         )  # fmt: skip
@@ -282,23 +288,8 @@ def _header_key(request: Incoming) -> str | None:
     return request.fields.get("x-write-key")
 
 
-class _Keyed(msgspec.Struct):
-    writeKey: Any = None
-
-
-_KEYED = msgspec.json.Decoder(_Keyed)
-
-
-def _key_in(body: bytes) -> str | None:
-    try:
-        key = _KEYED.decode(body).writeKey
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Refused(400, f"the body is no JSON object with a writeKey: {error}") from None
-    return key if isinstance(key, str) else None
-
-
 def _pixel_event(query: dict[str, str], referer: str) -> dict[str, Any]:
-    """The event of a pixel: data is the whole event, base64 of JSON; or it is told by single parameters."""
+    """The event of a pixel: data is the whole event, base64 of JSON; or it is given by single parameters."""
     if data := query.get("data"):
         try:
             padded = data.replace("-", "+").replace("_", "/") + "=" * (-len(data) % 4)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from footfall.collector.addresses import packed, shortened
+from footfall.collector.ip_addresses import packed, shortened
 
 E_MAIL, CARD, TOKEN = "[e-mail]", "[card]", "[token]"
 
@@ -108,23 +108,24 @@ def _without_cards(run: re.Match[str]) -> str:
     if len(run[0]) < SHORTEST:
         return run[0]
     parts = _GROUPS.split(run[0])  # digits, separator, digits, …
+    kept: list[str] = []
     first = 0
     while first < len(parts):
-        number = ""
+        number, end = "", first + 1
         for last in range(first, len(parts), 2):
             number += parts[last]
-            if len(number) > LONGEST:
+            # Cards are written in one or in groups of 3 to 7 digits; sizes, dates and the parts of a UUID are not.
+            is_group = 3 <= len(parts[last]) <= 7
+            if len(number) > LONGEST or not (is_group or last == first):
                 break
-            if len(number) >= SHORTEST and _is_written_so(parts[first : last + 1]) and is_card(number):
-                parts[first : last + 1] = [CARD]
+            if len(number) >= SHORTEST and is_card(number):
+                parts[last], end = CARD, last + 1
                 break
-        first += 2
-    return "".join(parts)
-
-
-def _is_written_so(parts: list[str]) -> bool:
-    """Cards are written in one or in groups of 3 to 7 digits; sizes, dates and the parts of a UUID are not."""
-    return len(parts) == 1 or all(3 <= len(group) <= 7 for group in parts[::2])
+            if not is_group:
+                break
+        kept += parts[end - 1 : end + 1]  # and the separator behind it
+        first = end + 1
+    return "".join(kept)
 
 
 def _shortened(found: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What Prometheus is told at /metrics. Several workers share files below PROMETHEUS_MULTIPROC_DIR; one needs none."""
+"""What Prometheus reads at /metrics. Several workers share files below PROMETHEUS_MULTIPROC_DIR; one needs none."""
 
 from __future__ import annotations
 

@@ -35,7 +35,11 @@ _ANSWER: Schema = {
                 "type": "object",
                 "required": ["index", "reason"],
                 "properties": {
-                    "index": {"type": "integer", "minimum": 0},
+                    "index": {
+                        "type": ["integer", "null"],
+                        "minimum": 0,
+                        "description": "place in the batch; null for what is said of the whole batch",
+                    },
                     "reason": {"type": "string"},
                     "messageId": {"type": ["string", "null"]},
                 },

@@ -1,4 +1,4 @@
-"""Privacy at the door: what of an event may be kept is decided here, by the server, for each site.
+"""Privacy at ingestion: what of an event may be kept is decided here, by the server, for each site.
 
 docs/privacy.md says for each field what becomes of it.
 """
@@ -9,14 +9,14 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from footfall.collector.addresses import packed, shortened, text_of, truncated
 from footfall.collector.consent import Consent
 from footfall.collector.data_centres import is_data_centre
-from footfall.collector.location import Place, locate
+from footfall.collector.geoip import Place, locate
+from footfall.collector.ip_addresses import packed, shortened, text_of, truncated
 from footfall.collector.scrub import Scrubber, pseudonym, remember, scrubber
 
 if TYPE_CHECKING:
-    from footfall.collector.sites import Site
+    from footfall.collector.site_settings import Site
 
 __all__ = ["Consent", "consent_of", "protect", "truncated"]
 
@@ -26,13 +26,14 @@ ABOUT_A_PERSON = frozenset({"identify", "alias", "group"})  # calls that say not
 IDS = ("anonymousId", "userId", "previousId", "groupId")
 TEXTS = ("event", "name", "category", "channel")
 OBJECTS = ("properties", "traits", "integrations")  # beside the context
-# type is one of a few and times are read or refused (footfall/collector/segment.py, stamps.py): nothing hides in them.
+# type is one of a few and times are read or refused (segment.py, timestamps.py): nothing hides in them.
 TIMES = ("timestamp", "originalTimestamp", "sentAt", "receivedAt")
 FIELDS = frozenset({"type", "site", "messageId", *TIMES, *IDS, *TEXTS, "context", *OBJECTS})
-# What a browser tells of itself unasked: the hints of low entropy, https://wicg.github.io/ua-client-hints/
+# What a browser sends of itself unasked: the hints of low entropy, https://wicg.github.io/ua-client-hints/
 LOW_ENTROPY_HINTS = frozenset({"brands", "mobile", "platform"})
 DEVICE_IDENTIFYING = ("id", "advertisingId", "token", "name")
 SCREEN_STEP = 100  # pixels
+LONGEST_ADDRESS = 100  # characters, zone included: what is longer is none, and would be remembered all the same
 
 
 class _Client(NamedTuple):
@@ -82,7 +83,7 @@ def protect(
     if type(context) is not dict:
         context = event["context"] = {}
     sent_ip = context.pop("ip", None)
-    client = (_client(sent_ip.strip()) if type(sent_ip) is str else None) or _client(address)
+    client = (_client(sent_ip.strip()[:LONGEST_ADDRESS]) if type(sent_ip) is str else None) or _client(address)
     rules = scrubber(site.denied_fields, anonymous)
     key = salt if anonymous else site.pseudonym_key
     sent_ids = [event.pop(name) for name in IDS if name in event] if anonymous else []
@@ -164,7 +165,7 @@ def _protect_message_id(event: dict[str, Any], rules: Scrubber, key: bytes, sent
 
 
 def _make_anonymous(event: dict[str, Any], context: dict[str, Any]) -> None:
-    """Remove what tells visitors of the same kind apart. What goes by its name alone is in denied_fields.py."""
+    """Remove what distinguishes visitors of the same kind. What goes by its name alone is in denied_fields.py."""
     context.pop("network", None)  # the carrier
     context.pop("amp", None)  # AMP's client id
     if "device" in context:

@@ -1,7 +1,7 @@
 """The salts of the day, by which a visitor without an id is the same one until midnight UTC and never again.
 
-They are in memory and in the table visitor_salts alone (migration 0006_sites.sql), and dropped from both when their day
-is over. All collectors have the one that is in the table.
+They are in memory and in the unlogged table visitor_salts alone, and dropped from both when their day is over. All
+collectors have the one that is in the table.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import psycopg
 
-from footfall.collector.refresh import SECONDS, Refresher
+from footfall.collector.poller import SECONDS, Refresher
 
 SALT_BYTES = 32
 AHEAD = timedelta(hours=1)  # tomorrow's is fetched so early: at midnight it is there, with or without Postgres
@@ -30,7 +30,7 @@ def _now() -> datetime:
 class Salts:
     """Salts from Postgres, fetched and dropped by a thread; where it has none, one of our own until it has.
 
-    now tells the time, in UTC.
+    now gives the time, in UTC.
     """
 
     def __init__(self, address: str, now: Callable[[], datetime] = _now, seconds: float = SECONDS) -> None:

@@ -32,16 +32,19 @@ _ENCODED_PARAMETER = re.compile(
 _VALUE = re.compile(r"""[^&#\s"<>]*""")
 _VALUE_IN_PATH = re.compile(r"""[^&#\s"<>;?]*""")  # /cart;jsessionid=1234?from=mail
 _VALUE_ENCODED = re.compile(r"""(?:(?!%(?:25)*(?:26|23))[^&#\s"<>])*""", re.IGNORECASE)
-_LEFT_ALONE = re.compile(r"([?#]|%3F|%23)(?:&|%26)+|[?#&]+(?=[#\s\"]|$)", re.IGNORECASE)
+# What separated parameters that are gone: behind the sign that begins them, and at the end. A match begins where such
+# signs begin, for from each of them it would be looked for again.
+_LEFT_BEFORE = re.compile(r"([?#]|%3F|%23)(?:&|%26)+", re.IGNORECASE)
+_LEFT_BEHIND = re.compile(r"(?<![?#&])(?:[?#&]++(?=[\s\"]|$)|[?#&]+(?=#))")
 # Short, or a UUID, alone or behind a word and a Unix time, as analytics.js makes it: nothing could be in it.
 is_plain_id = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|[A-Za-z-]{1,20}(?:[12]\d{9,12}-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|[\w-]{1,13}"
 ).fullmatch
-_ID = re.compile(r".*(?:^|[a-z_-])(?:id|Id|ID)", re.DOTALL)
+_ID = re.compile(r"(?:^|[a-z_-])(?:id|Id|ID)\Z")
 # A version may look like an address: 1.9.0.14.
-_VERSION = re.compile(r".*(?:version|build|user[-_]?agent)", re.IGNORECASE | re.DOTALL)
+_VERSION = re.compile(r"(?:version|build|user[-_]?agent)\Z", re.IGNORECASE)
 
 _ESCAPED = re.compile(r"\\u00([2-7][0-9a-f])", re.IGNORECASE)
 _JSON_FIELD = re.compile(r'"(?P<name>[^"\\]{1,100})"\s*:\s*(?P<value>"(?:[^"\\]|\\.)*+"?|[^",{}\[\]\s]++)', re.DOTALL)
@@ -92,7 +95,7 @@ class Scrubber:
         if type(value) is not int and type(value) is not float:
             return value
         if SMALLEST_CARD <= value < LARGEST_CARD and value == int(value) and is_card(str(int(value))):
-            return pseudonym(str(int(value)), key) if key is not None and _ID.fullmatch(name) else CARD
+            return pseudonym(str(int(value)), key) if key is not None and _ID.search(name) else CARD
         remember(self.good_values, value)
         return value
 
@@ -104,13 +107,13 @@ class Scrubber:
         """
         shorter = self._without_parameters(text)
         kept = without_secrets(shorter)
-        if kept is not shorter and kept != shorter and key is not None and _ID.fullmatch(name):
+        if kept is not shorter and kept != shorter and key is not None and _ID.search(name):
             return pseudonym(text, key)
         everywhere = without_addresses(kept)
         if everywhere == text:
             remember(self.good_values, text)
             return text
-        return kept if _VERSION.fullmatch(name) else everywhere
+        return kept if _VERSION.search(name) else everywhere
 
     def changes(self, text: str) -> bool:
         """Whether anything of an id may not be kept. Nothing is remembered: the ids of messages come once."""
@@ -159,11 +162,11 @@ class Scrubber:
         if not end:
             return text
         kept.append(text[end:])
-        return _LEFT_ALONE.sub(r"\1", "".join(kept))
+        return _LEFT_BEHIND.sub("", _LEFT_BEFORE.sub(r"\1", "".join(kept)))
 
 
 def remember(memory: set[Any], value: Any) -> None:
-    """Add a text or number to a memory of what is good, unless it is long; a full memory begins anew."""
+    """Add a text or number to a memory of what is good, unless it is long; a full memory is emptied."""
     if type(value) is str and len(value) > REMEMBERED_LENGTH:
         return
     if len(memory) >= REMEMBERED:

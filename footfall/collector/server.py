@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import logging
 import os
+import signal
 import socket
 import ssl
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,10 +21,11 @@ from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
 from granian.http import HTTP1Settings
 from granian.utils.proxies import wrap_asgi_with_proxy_headers
 
-from footfall import database
+from footfall.database import connections
 from footfall.errors import FootfallError
 from footfall.settings import Settings, load_settings
 
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 OPTIONS = "FOOTFALL_COLLECTOR_OPTIONS"
 HEADER_MILLISECONDS = 10_000  # for the head of a request, and for an idle connection to ask for more
 HEAD_BYTES = 64 * 1024
@@ -45,7 +49,7 @@ class Options(msgspec.Struct, frozen=True):
 
 def serve(settings: Settings, options: Options) -> None:
     """Serve until SIGTERM or Ctrl-C; what is under way is finished first. Raises FootfallError."""
-    database.collector(settings)  # says which password is missing before any worker is started
+    connections.collector(settings)  # says which password is missing before any worker is started
     _require_pair(options.certificate, options.key)
     _require_free(options.address, options.port)
     os.environ |= {**settings.environment(), OPTIONS: msgspec.json.encode(options).decode()}
@@ -103,18 +107,25 @@ def _require_free(address: str, port: int) -> None:
         ) from None
 
 
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would serve on, unseen, and keep the port (Linux alone reports it)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def application() -> Callable[..., Any]:
     """The ASGI application of one worker."""
     from footfall.collector.app import Parts, create
-    from footfall.collector.broker import Broker
-    from footfall.collector.rates import Rates
+    from footfall.collector.producer import Broker
+    from footfall.collector.rate_limits import Rates
     from footfall.collector.salts import Salts
-    from footfall.collector.sites import SiteCache
+    from footfall.collector.site_settings import SiteCache
 
+    _end_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = load_settings()
     options = msgspec.json.decode(os.environ[OPTIONS], type=Options)
-    address = database.collector(settings)
+    address = connections.collector(settings)
     parts = Parts(
         sites=SiteCache(address),
         salts=Salts(address),

@@ -1,1 +1,1 @@
-"""The verbs of `footfall`, one module a subject; footfall/cli.py puts them together."""
+"""The verbs of `footfall`, a module each of the verb's name; footfall/cli.py puts them together."""

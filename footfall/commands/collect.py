@@ -43,6 +43,3 @@ def collect(
             key=key,
         ),
     )
-
-
-COMMANDS = (collect,)

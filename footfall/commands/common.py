@@ -28,6 +28,19 @@ class Duration(click.ParamType[timedelta]):
             self.fail(f"{value!r} is no length of time: write 90s, 30m, 24h or 7d", param, ctx)
 
 
+class Last(click.ParamType[int | timedelta]):
+    """So many events, or those of so long."""
+
+    name = "number or duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | timedelta:
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]
+        if value.isdecimal() and 0 < int(value) < 10**9:
+            return int(value)
+        return Duration().convert(value, param, ctx)
+
+
 def _key_and_value(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     for option in given:
         if not all(option.partition("=")):
@@ -44,6 +57,9 @@ set_option = click.option(
     "--set", "set_", metavar="KEY=VALUE", multiple=True, callback=_key_and_value,
     help="A Flink option, such as state.backend.type=hashmap; may be repeated.",
 )  # fmt: skip
+within_option = click.option(
+    "--within", type=Duration(), default="6h", show_default=True, help="How long a replay may take, if there is one."
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print the stock command instead of running it.")
 
 

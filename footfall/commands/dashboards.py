@@ -1,4 +1,4 @@
-"""Dashboards, alert rules and where they are told, in a Grafana: dashboards push, diff, pull, token."""
+"""Dashboards, alert rules and where alerts are sent, in a Grafana: dashboards push, diff, pull, token."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from footfall.commands.common import err, out
 from footfall.settings import ROOT, load_settings
 
 if TYPE_CHECKING:
-    from footfall.grafana.server import Server
-    from footfall.grafana.sync import Pair
+    from footfall.grafana.api import Server
+    from footfall.grafana.sync.sync import Pair
 
 names_argument = click.argument("names", metavar="[NAME]...", nargs=-1)
 folder_option = click.option(
@@ -42,17 +42,18 @@ def dashboards() -> None:
     "--resend", is_flag=True, help="Send the password and addresses that Grafana hides, after a change of them."
 )
 def push(names: tuple[str, ...], folder: Path, dry_run: bool, resend: bool) -> None:
-    """Make or change what differs: folder, data source, dashboards, alert rules, and where alerts are told.
+    """Make or change what differs: folder, data source, dashboards, alert rules, and where alerts are sent.
 
     Of Grafana's one tree of notification policies only the branch of the label service=footfall is touched.
     Grafana must reach Postgres at POSTGRES_HOST and POSTGRES_PORT.
     """
-    from footfall.grafana import files, sync
-    from footfall.grafana.server import is_loopback
+    from footfall.grafana import resources
+    from footfall.grafana.api import is_loopback
+    from footfall.grafana.sync import sync
 
     settings = load_settings()
     with _usage():
-        things = files.chosen(files.read(folder), names)
+        things = resources.chosen(resources.read(folder), names)
     server = connected()
     counts: Counter[str] = Counter()
     for outcome in sync.push(server, settings, things, dry_run, resend):
@@ -73,9 +74,10 @@ def push(names: tuple[str, ...], folder: Path, dry_run: bool, resend: bool) -> N
 @folder_option
 def diff(names: tuple[str, ...], folder: Path) -> None:
     """Show how Grafana differs from the files, as a unified diff. Exit code 1 where it does."""
-    from footfall.grafana import files, sync
+    from footfall.grafana import resources
+    from footfall.grafana.sync import sync
 
-    things = files.read(folder)
+    things = resources.read(folder)
     with _usage():
         pairs = [pair for pair in sync.compare(connected(), things, names) if not pair.is_same]
     for pair in pairs:
@@ -90,9 +92,10 @@ def diff(names: tuple[str, ...], folder: Path) -> None:
 @folder_option
 def pull(names: tuple[str, ...], folder: Path) -> None:
     """Bring what was edited in Grafana back to the files; a new dashboard or rule of its folder becomes a new file."""
-    from footfall.grafana import files, sync
+    from footfall.grafana import resources
+    from footfall.grafana.sync import sync
 
-    things, written = files.read(folder), 0
+    things, written = resources.read(folder), 0
     with _usage():
         for path in sync.pull(connected(), folder, things, names):
             out.print(f"written {path}", markup=False)
@@ -113,7 +116,7 @@ def token(name: str, role: str) -> None:
 
 def connected() -> Server:
     """The Grafana of the environment, which answers. Raises FootfallError."""
-    from footfall.grafana.server import Server
+    from footfall.grafana.api import Server
 
     server = Server()
     if server.is_clear:
@@ -123,23 +126,20 @@ def connected() -> Server:
 
 
 def _difference(pair: Pair) -> list[str]:
-    from footfall.grafana import files
+    from footfall.grafana import resources
 
     if pair.file is None or pair.grafana is None:
         return [f"{pair.name} is only in {'Grafana' if pair.file is None else 'the files'}"]
-    before, after = (files.text(content).splitlines() for content in (pair.file, pair.grafana))
+    before, after = (resources.text(content).splitlines() for content in (pair.file, pair.grafana))
     return list(difflib.unified_diff(before, after, pair.name, f"{pair.name} in Grafana", lineterm=""))
 
 
 @contextlib.contextmanager
 def _usage() -> Iterator[None]:
     """A name that is not there is a misuse."""
-    from footfall.grafana.files import UnknownName
+    from footfall.grafana.resources import UnknownName
 
     try:
         yield
     except UnknownName as error:
         raise click.UsageError(str(error)) from None
-
-
-COMMANDS = (dashboards,)

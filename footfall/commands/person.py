@@ -7,9 +7,11 @@ from typing import Any
 
 import click
 
-from footfall import database, person
+from footfall.admin import data_subject
+from footfall.admin import erase as erasure
+from footfall.admin.data_subject import Found, Given
 from footfall.commands.common import err, out
-from footfall.person import Found, Given
+from footfall.database import connections
 from footfall.settings import load_settings
 
 STAYS = """\
@@ -38,7 +40,7 @@ def person_() -> None:
 def export(site: str, user_id: str | None, anonymous_id: str | None) -> None:
     """Write all that the tables hold of a person as JSON lines: {"table": …, "row": …}."""
     given = _given(site, user_id, anonymous_id)
-    found = person.export(database.owner(load_settings()), given, lambda line: click.echo(line, nl=False))
+    found = data_subject.export(connections.owner(load_settings()), given, lambda line: click.echo(line, nl=False))
     if found.nobodys:
         err.print(_shared(found), markup=False)
 
@@ -51,13 +53,13 @@ def erase(site: str, user_id: str | None, anonymous_id: str | None, yes: bool, d
     """Erase all rows that the tables hold of a person, after asking; a replay does not bring them back."""
     given = _given(site, user_id, anonymous_id)
     settings = load_settings()
-    owner = database.owner(settings)
+    owner = connections.owner(settings)
     if dry_run or not yes:
-        _print(person.look(owner, given), "would be erased" if dry_run else "to be erased")
+        _print(data_subject.look(owner, given), "would be erased" if dry_run else "to be erased")
         if dry_run:
             return
         click.confirm("Erase them for good?", abort=True)
-    _print(person.erase(owner, given), "erased")
+    _print(erasure.erase(owner, given), "erased")
     out.print(STAYS.format(topic=settings.topic), markup=False)
 
 
@@ -83,6 +85,3 @@ def _shared(found: Found) -> str:
         f"left out, for they may be somebody else's: {found.nobodys:,} rows without a user of visitor ids with which"
         f" others have signed in too ({', '.join(found.person.shared_visitor_ids)}); `--anonymous-id` takes them"
     )
-
-
-COMMANDS = (person_,)

@@ -25,7 +25,7 @@ from footfall.settings import ROOT, load_settings
 def preview_dashboards(host: str, port: int | None, folder: Path, hosts: tuple[str, ...]) -> None:
     """Draw the Grafana dashboards and alerts straight from Postgres, where there is no Grafana.
 
-    Who is told of alerts, if anybody: ALERT_WEBHOOK_URL, and ALERT_EMAIL by the mail server ALERT_SMTP_HOST.
+    Who is notified of alerts, if anybody: ALERT_WEBHOOK_URL, and ALERT_EMAIL by the mail server ALERT_SMTP_HOST.
     """
     from footfall.dashboards_preview.server import Options, serve
 
@@ -46,6 +46,3 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-COMMANDS = (preview_dashboards,)

@@ -1,9 +1,8 @@
-"""What the SQL is: show, graph, render."""
+"""`footfall show`: what a job is, reads, writes and keeps."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -11,12 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from footfall import graph as graphs
-from footfall import suite
 from footfall.commands.common import out
-from footfall.errors import FootfallError
+from footfall.project import catalog
 from footfall.settings import ROOT, load_settings
-from footfall.sql_cases import read_cases
+from footfall.testing.cases import read_cases
 
 
 @click.command()
@@ -25,9 +22,9 @@ from footfall.sql_cases import read_cases
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON; with --plan the operators too.")
 def show(name: str, plan: bool, as_json: bool) -> None:
     """Show what a job reads and writes, its columns, its tests and what it keeps in memory."""
-    suite.check_names((name,))
+    catalog.check_names((name,))
     about = _about(name)
-    from footfall.show import clocks, in_words, plan_job, state, tree
+    from footfall.project.describe import clocks, in_words, plan_job, state, tree
 
     if as_json:
         planned = plan_job(name)
@@ -61,20 +58,24 @@ def show(name: str, plan: bool, as_json: bool) -> None:
 
 def _about(name: str) -> dict[str, Any]:
     """What the files say of a job, by the names that --json has."""
-    found = suite.sources(suite.AnyValue(load_settings().values))
-    reads, writes = suite.reads_and_writes(name)
-    through = suite.below(found, reads)
+    found = catalog.sources(catalog.AnyValue(load_settings().values))
+    reads, writes = catalog.reads_and_writes(name)
+    through = catalog.below(found, reads)
     cases = ROOT / "tests" / "sql" / f"{name}.yml"
-    shows = [board for board, words in suite.dashboards().items() if board == name or words & set(writes)]
+    shows = [board for board, words in catalog.dashboards().items() if board == name or words & set(writes)]
     return {
         "job": name,
-        "grain": suite.all_jobs()[name],
+        "grain": catalog.all_jobs()[name],
         "file": f"sql/jobs/{name}.sql",
         "reads": reads,
         "through": through,
         "topics": sorted({topic for source in (*reads, *through) for topic in found[source].topics}),
         "writes": [
-            {"table": table, "key": suite.key(table), "columns": [column._asdict() for column in suite.columns(table)]}
+            {
+                "table": table,
+                "key": catalog.key(table),
+                "columns": [column._asdict() for column in catalog.columns(table)],
+            }
             for table in writes
         ],
         "tests": [case.name for case in read_cases(cases)] if cases.exists() else [],
@@ -110,37 +111,3 @@ def _print(about: dict[str, Any]) -> None:
         out.print("tests   none")
     for label, test in zip(["tests", *[""] * len(about["tests"])], about["tests"], strict=False):
         out.print(f"{label:<7} {test}", markup=False)
-
-
-@click.command()
-@click.option("-o", "--output", default="-", metavar="FILE", help=".svg, .mmd or .md; Mermaid on stdout if left out.")
-def graph(output: str) -> None:
-    """Draw what is made of what, from the topic to the dashboards, as SVG or Mermaid."""
-    drawing = graphs.read_graph()
-    if output == "-":
-        click.echo(graphs.mermaid(drawing), nl=False)
-        return
-    makers = {".svg": graphs.svg, ".mmd": graphs.mermaid, ".md": graphs.markdown}
-    path = Path(output)
-    if path.suffix not in makers:
-        raise click.BadParameter(f"{output} ends in none of .svg, .mmd and .md", param_hint="--output")
-    try:
-        path.write_text(makers[path.suffix](drawing), encoding="utf-8")
-    except OSError as error:
-        raise FootfallError(f"can't write {path}: {error.strerror}") from error
-    out.print(f"written {path}", markup=False)
-
-
-@click.command()
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where to; default .footfall/init.sql.")
-def render(output: Path | None) -> None:
-    """Write the init file with which the stock sql-client.sh runs any file of sql/jobs."""
-    settings = load_settings()
-    path = output or settings.home / "init.sql"
-    suite.render(settings, path)
-    out.print(f"written {path}")
-    client = settings.flink_home / "bin" / "sql-client.sh"
-    out.print(f"next: {client} -hist {suite.history(path)} -i {path} -f sql/jobs/sessions.sql")
-
-
-COMMANDS = (show, graph, render)

@@ -14,9 +14,10 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from footfall import database, site_options, sites
+from footfall.admin import site_options, sites
 from footfall.collector.consent import Consent
 from footfall.commands.common import Duration, out
+from footfall.database import connections
 from footfall.settings import Settings, load_settings
 
 # Keeps what a page calls before footfall.js is there. docs/tracking-script.md has its hash for security policies.
@@ -78,15 +79,15 @@ def options_of_a_site(command: Command) -> Command:
             ),
             click.option(
                 "--event-property", "event_properties", multiple=True, metavar="EVENT=PROPERTY", type=EventProperty(),
-                help="Tell events of this name apart by this property, from now on. May be repeated.",
+                help="Make this property the custom dimension of events of this name, from now on. May be repeated.",
             ),
             click.option(
                 "--page-parameter", "page_parameters", multiple=True, metavar="NAME",
-                help="Tell pages apart by this parameter of their address too, from now on. May be repeated.",
+                help="Keep this parameter of an address in the path of its page, from now on. May be repeated.",
             ),
             click.option(
                 "--page-hosts/--no-page-hosts", default=None,
-                help="Whether to tell pages apart by their host too, from now on.",
+                help="Whether to keep the host in the path of pages, from now on.",
             ),
         )
     ):  # fmt: skip
@@ -115,11 +116,11 @@ def add(name: str, as_json: bool, **given: Any) -> None:
     """
     settings = load_settings()
     with _usage():
-        write_key = sites.add(database.owner(settings), name, _options(**given))
+        write_key = sites.add(connections.owner(settings), name, _options(**given))
     if as_json:
         _print_key_as_json(settings, name, write_key)
         return
-    added = next(listed for listed in sites.list_sites(database.owner(settings)) if listed.site == name)
+    added = next(listed for listed in sites.list_sites(connections.owner(settings)) if listed.site == name)
     out.print(f"site {name} is there", markup=False)
     _print_site(added)
     _print_key(settings, write_key)
@@ -132,7 +133,7 @@ def add(name: str, as_json: bool, **given: Any) -> None:
 @options_of_a_site
 def set_(name: str, **given: Any) -> None:
     """Change a site. What is not given stays; a list replaces the one before, and '' alone makes it empty."""
-    owner = database.owner(load_settings())
+    owner = connections.owner(load_settings())
     with _usage():
         sites.change(owner, name, _options(**given))
     out.print(f"site {name} is now", markup=False)
@@ -143,7 +144,7 @@ def set_(name: str, **given: Any) -> None:
 @json_option
 def list_(as_json: bool) -> None:
     """List the sites."""
-    found = sites.list_sites(database.owner(load_settings()))
+    found = sites.list_sites(connections.owner(load_settings()))
     if as_json:
         _print_json([asdict(listed) for listed in found])
         return
@@ -164,7 +165,7 @@ def list_(as_json: bool) -> None:
 @json_option
 def keys(name: str, as_json: bool) -> None:
     """List the write keys of a site, the newest first."""
-    found = sites.keys(database.owner(load_settings()), name)
+    found = sites.keys(connections.owner(load_settings()), name)
     if as_json:
         _print_json([asdict(key) for key in found])
         return
@@ -183,7 +184,7 @@ def rotate(name: str, overlap: timedelta, as_json: bool) -> None:
     """Make a new write key. The others of the site go on to count for a while, then end."""
     settings = load_settings()
     with _usage():
-        write_key = sites.rotate(database.owner(settings), name, overlap)
+        write_key = sites.rotate(connections.owner(settings), name, overlap)
     if as_json:
         _print_key_as_json(settings, name, write_key)
         return
@@ -197,7 +198,7 @@ def rotate(name: str, overlap: timedelta, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
     """Remove a site and its write keys, after asking. Its rows in the tables stay."""
-    owner = database.owner(load_settings())
+    owner = connections.owner(load_settings())
     count = len(sites.keys(owner, name))
     if not yes:
         what = f"Remove site {name}, its {count} write key{'s' * (count != 1)} and the key of its pseudonyms for good?"
@@ -284,6 +285,3 @@ def _moment(moment: datetime) -> str:
 
 def _several(values: Sequence[str]) -> str:
     return ", ".join(values) or "-"
-
-
-COMMANDS = (site,)

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from footfall.commands.common import err
-from footfall.suite import SQL
+from footfall.project.catalog import SQL
 from jobs.sql_suite import job_names
 
 
@@ -18,7 +18,7 @@ from jobs.sql_suite import job_names
 @click.option("--json", "as_json", is_flag=True, help="Print a list of {path, line, message, job}, for editors and CI.")
 def validate(names: tuple[str, ...], as_json: bool) -> None:
     """Find what is wrong in sql/, tests/sql and udfs/ with Flink's own planner: no stack needed."""
-    from footfall.validate import validate as find_faults
+    from footfall.validate.project import validate as find_faults
 
     with err.status("asking Flink's planner"):
         faults = find_faults(names)
@@ -38,6 +38,3 @@ def _job(path: str) -> dict[str, str]:
     """Which job a file is about: those of sql/jobs and tests/sql have its name."""
     found = Path(path)
     return {"job": found.stem} if found.parent.name == "jobs" or found.suffix == ".yml" else {}
-
-
-COMMANDS = (validate,)

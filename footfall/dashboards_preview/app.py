@@ -23,15 +23,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from footfall.alerting import delivery, routes
-from footfall.alerting.dispatch import Dispatcher
-from footfall.dashboards_preview.alerts import Alerts
-from footfall.dashboards_preview.files import Json, NotFound, all_panels, find_dashboard, read_dashboards
-from footfall.dashboards_preview.panels import Boards
-from footfall.dashboards_preview.prometheus import Prometheus
-from footfall.dashboards_preview.queries import Postgres
-from footfall.dashboards_preview.time_ranges import BadRange
-from footfall.database import DatabaseError
+from footfall.alerting.evaluate import Alerts
+from footfall.alerting.notify import Dispatcher
+from footfall.database.connections import DatabaseError
 from footfall.errors import FootfallError
+from footfall.grafana.query.dashboard_files import Json, NotFound, all_panels, find_dashboard, read_dashboards
+from footfall.grafana.query.panels import Boards
+from footfall.grafana.query.postgres import Postgres
+from footfall.grafana.query.prometheus import Prometheus
+from footfall.grafana.query.time_ranges import BadRange
 
 STATIC = Path(__file__).parent / "web" / "static"
 QUERY_BYTES = 16 * 1024
@@ -93,15 +93,15 @@ def create(options: Options, postgres: Postgres, prometheus: Prometheus | None =
 
 
 def _dispatcher(folder: Path) -> Dispatcher | None:
-    """Who is told of alerts; None, as nearly always, where the environment has no address for a contact point."""
+    """Who is notified of alerts; None, as nearly always, where the environment has no address for a contact point."""
     try:
         points = delivery.contact_points(folder)
         if not points:
             return None
-        log.info("alerts are told to: %s", ", ".join(sorted({point.name for point in points})))
+        log.info("alerts are sent to: %s", ", ".join(sorted({point.name for point in points})))
         return Dispatcher(routes.read(folder), points)
     except FootfallError as error:
-        log.error("alerts are told to nobody: %s", error)
+        log.error("alerts are sent to nobody: %s", error)
         return None
 
 

@@ -14,7 +14,7 @@ from granian import Granian
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 
-from footfall import database
+from footfall.database import connections
 from footfall.errors import FootfallError
 from footfall.settings import Settings, load_settings
 
@@ -35,7 +35,7 @@ def serve(settings: Settings, options: Options, started: Callable[[], None]) -> 
     """Serve until SIGTERM or Ctrl-C; `started` is called once it listens. Raises FootfallError."""
     if not Path(options.folder).is_dir():
         raise FootfallError(f"there is no folder {options.folder}: give the one with the dashboard files, --dashboards")
-    database.reader(settings)  # says that the password is missing before anything is started
+    connections.reader(settings)  # says that the password is missing before anything is started
     _require_free(options.host, options.port)
     os.environ |= {**settings.environment(), OPTIONS: msgspec.json.encode(options).decode()}
     server = Granian(
@@ -67,11 +67,11 @@ def _require_free(host: str, port: int) -> None:
 def application() -> Callable[..., Any]:
     """The ASGI application of the worker."""
     from footfall.dashboards_preview import app
-    from footfall.dashboards_preview.prometheus import Prometheus
-    from footfall.dashboards_preview.queries import Postgres
+    from footfall.grafana.query.postgres import Postgres
+    from footfall.grafana.query.prometheus import Prometheus
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     options = msgspec.json.decode(os.environ[OPTIONS], type=Options)
-    postgres = Postgres(database.reader(load_settings()))
+    postgres = Postgres(connections.reader(load_settings()))
     where = app.Options(Path(options.folder), (options.host, *options.hosts))
     return app.create(where, postgres, Prometheus.of_environment())

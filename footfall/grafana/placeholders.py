@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from footfall.errors import FootfallError
-from footfall.grafana.files import Json
+from footfall.grafana.resources import Json
 
 PLACEHOLDER = re.compile(r"\$\{([A-Z][A-Z0-9_]*)\}")
 DEFAULTS = {"DOCS_URL": "http://127.0.0.1:8000"}  # where `mkdocs serve` shows docs/
@@ -45,8 +45,8 @@ def filled(content: Json) -> Json:
 def masked(found: Any, file: Any) -> Any:
     """What Grafana found, with the ${NAME} of the file in place of what they stand for.
 
-    An address that is another than the environment says is told as such, without the address. What Grafana hides can't
-    be compared: it counts as the same, and is left out where the file does not have it.
+    An address that is another than the environment says is reported as such, without the address. What Grafana hides
+    can't be compared: it counts as the same, and is left out where the file does not have it.
     """
     if isinstance(found, dict):
         before = file if isinstance(file, dict) else {}

@@ -11,8 +11,8 @@ from __future__ import annotations
 from itertools import groupby
 from pathlib import Path
 
-from footfall.grafana import files, placeholders
-from footfall.grafana.files import CONTACT_POINT, MUTE_TIMING, POLICY, RULE, Json, Thing
+from footfall.grafana import placeholders, resources
+from footfall.grafana.resources import CONTACT_POINT, MUTE_TIMING, POLICY, RULE, Json, Thing
 from footfall.settings import ROOT
 
 TARGET = ROOT / "docker" / "grafana" / "alerting" / "footfall.json"
@@ -21,7 +21,7 @@ FOLDER, INTERVAL, ROOT_RECEIVER = "Footfall", "60s", "footfall email"
 
 def content(folder: Path = ROOT / "dashboards") -> Json:
     """The file. Grafana fills a ${NAME} of a contact point from its own environment."""
-    things = files.read(folder)
+    things = resources.read(folder)
     rules = sorted((thing.content for thing in _of(things, RULE)), key=lambda rule: (rule["ruleGroup"], rule["uid"]))
     return {
         "apiVersion": 1,
@@ -56,4 +56,4 @@ def _rule(rule: Json) -> Json:
 
 if __name__ == "__main__":
     TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(files.text(content()), encoding="utf-8")
+    TARGET.write_text(resources.text(content()), encoding="utf-8")

@@ -2,102 +2,143 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+import threading
+from collections.abc import Callable
 
-from footfall import database, schema
+from footfall.database import connections, migrate
+from footfall.deploy import rest, resume
 from footfall.errors import FootfallError
+from footfall.planner.jvm import java
 from footfall.settings import SECRET_NAMES, Settings, load_settings
-from footfall.stack import collector, flink, kafka, postgres, preview, processes, upkeep
-from footfall.stack.java import ensure_jars, java
+from footfall.stack import intent, kafka, postgres, restarts, watch
+from footfall.stack.jars import ensure_jars
+from footfall.stack.parts import PARTS, Part, by_name
 
-KAFKA, POSTGRES, FLINK = "KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_HOST", "FLINK_REST_ADDRESS"
-COLLECTOR = "COLLECTOR_URL"
+SUSPEND_SECONDS = 150.0  # a minute for savepoints, and what Flink needs to cancel a job that took none
 Say = Callable[[str], None]
 
 
-class Part(NamedTuple):
-    """One server: where it listens and whether it answers."""
+def up(settings: Settings, say: Say, report: Say = lambda line: None) -> Settings:
+    """Start what does not run yet, make the topic and the tables, and resume the jobs that were not stopped.
 
-    name: str
-    address: str
-    yours: bool
-    answers: bool
-
-
-def up(settings: Settings, say: Say) -> Settings:
-    """Start what does not run yet and make the topic and the tables. Repairs what a crash or a reboot left half dead.
-
-    Returns the settings with the generated passwords. Raises FootfallError with what to do.
+    Repairs what a crash or a reboot left half dead. A part that can't be started keeps back only those that need it.
+    report is given a line for each job that was resumed or could not be. Returns the settings with the generated
+    passwords. Raises FootfallError with what to do.
     """
     java()
     settings = ensure_secrets(settings)
-    with _lock(settings):
+    with intent.hold(settings):
+        by_name("Supervisor").stop(settings)  # it would start the same things
+        intent.set_up(settings, [part.name for part in PARTS if not part.is_yours(settings)])
+        restarts.clear(settings)
         say("jars")
         ensure_jars(settings.jars)
-        if not settings.is_yours(KAFKA):
-            say(f"Kafka on {settings.bootstrap_servers}")
-            kafka.start(settings)
-        kafka.ensure_topic(settings.bootstrap_servers, settings.topic)
-        if not settings.is_yours(POSTGRES):
-            say(f"Postgres on {settings.values['POSTGRES_HOST']}:{settings.values['POSTGRES_PORT']}")
-            _start_postgres(settings)
-        say("tables")
-        schema.prepare(settings)
-        if not settings.is_yours(FLINK):
-            say(f"Flink on {settings.flink_rest}")
-            flink.start(settings)
-        elif not flink.answers(settings):
-            flink.rest(settings, "/overview")  # says what is wrong
-        if not settings.is_yours(COLLECTOR):
-            say(f"the collector on {settings.collector_url}")
-            collector.start(settings)
-        upkeep.start(settings)
-        say(f"the dashboards on {preview.address(settings)}")
-        preview.start(settings)
+        failed: dict[str, str] = {}
+        for part in PARTS:
+            if not any(need in failed for need in part.needs):
+                try:
+                    _bring_up(settings, part, say)
+                except FootfallError as error:
+                    failed[part.name] = str(error)
+            else:
+                failed[part.name] = ""
+        if not failed:
+            say("the jobs that ran")
+            lines = resume.resume(settings, say)
+            watch.record(settings, lines)
+            for line in lines:
+                report(line)
+    if failed:
+        reasons = "; ".join(reason for reason in failed.values() if reason)
+        others = [name.lower() if name != "Flink" else name for name, reason in failed.items() if not reason]
+        raise FootfallError(reasons + (f". Not started without it: {', '.join(others)}" if others else ""))
     return settings
 
 
-def down(settings: Settings, say: Say) -> list[str]:
-    """Stop what `up` started, jobs included; data stay. Returns the names of what was stopped."""
+def _bring_up(settings: Settings, part: Part, say: Say) -> None:
+    """Start a part and make what it is to hold. Raises FootfallError, also where one of the user's does not answer."""
+    if not part.is_yours(settings):
+        address = part.address(settings)
+        say(f"{part.name} on {address}" if address else part.name)
+        part.start(settings)
+    elif part.name == "Flink" and not rest.answers(settings):
+        rest.call(settings, "/overview")  # says what is wrong
+    if part.name == "Kafka":
+        kafka.ensure_topic(settings.bootstrap_servers, settings.topic)
+    if part.name == "Postgres":
+        say("tables")
+        migrate.prepare(settings)
+
+
+def down(settings: Settings, say: Say, report: Say = lambda line: None, *, keep_jobs: bool = True) -> list[str]:
+    """Stop what `up` started; data stay. Returns the names of what was stopped.
+
+    The jobs take savepoints first, from which the next `up` goes on (keep_jobs=False: not, as the data will be
+    removed); report is given a line for each. What is left of this stack's processes is ended too.
+    """
     stopped = []
-    with _lock(settings):
-        parts = [("the dashboards", preview.stop), ("the collector", collector.stop), ("the upkeep", upkeep.stop)]
-        parts += [("Flink", flink.stop), ("Kafka", kafka.stop)]
-        for name, stop in (*parts, ("Postgres", _stop_postgres)):
-            say(name)
-            if stop(settings):
-                stopped.append(name)
+    with intent.hold(settings):
+        intent.set_down(settings)
+        # First what would start things again; then the collector, so that the jobs can read all that came.
+        for name in ("Supervisor", "Maintenance", "Collector"):
+            stopped += _stop(settings, by_name(name), say)
+        if keep_jobs:
+            say("the jobs, with savepoints")
+            for line in _suspend(settings, say):
+                report(line)
+        for part in reversed(PARTS):
+            if part.name not in ("Supervisor", "Maintenance", "Collector"):
+                stopped += _stop(settings, part, say)
+        restarts.clear(settings)
     return stopped
+
+
+def _stop(settings: Settings, part: Part, say: Say) -> list[str]:
+    say(part.name)
+    return [part.name] if part.stop(settings) else []
+
+
+def _suspend(settings: Settings, say: Say) -> list[str]:
+    """Savepoints of all jobs, where Flink and Postgres are there to take and record them; a line for each.
+
+    On a Flink of the user's own the jobs go on: it is not ours that goes down.
+    """
+    flinks, tables = by_name("Flink"), by_name("Postgres")
+    if flinks.is_yours(settings) or flinks.find(settings) is None:
+        return []
+    if not rest.answers(settings) or not connections.answers(settings):
+        missing = "Flink" if not rest.answers(settings) else tables.name
+        return [f"no savepoints were taken, as {missing} does not answer: jobs will go on from their last checkpoints"]
+    lines: list[str] = []
+
+    def work() -> None:
+        try:
+            lines.extend(resume.suspend(settings, say))
+        except FootfallError as error:
+            lines.append(f"not all jobs took a savepoint: {error}. Others will go on from their checkpoints")
+
+    # A thread of a daemon: what hangs in it ends with this process.
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(SUSPEND_SECONDS)
+    if thread.is_alive():
+        lines.append(
+            f"not all jobs were stopped within {SUSPEND_SECONDS:.0f} s: those will go on from their checkpoints"
+        )
+    return lines
 
 
 def remove_data(settings: Settings) -> None:
     """Remove topics, tables, state and passwords; FootfallError where the stack still runs."""
-    if any(part.answers and not part.yours for part in status(settings)):
+    if any(part.find(settings) for part in PARTS if not part.is_yours(settings)):
         raise FootfallError("the stack runs: `footfall down` first")
     postgres.remove(settings.home / "data" / "postgres")
     for name in ("data", "run", "logs"):
         shutil.rmtree(settings.home / name, ignore_errors=True)
     settings.secrets_file.unlink(missing_ok=True)
-
-
-def status(settings: Settings) -> list[Part]:
-    """Every part, whether it is ours or yours, and whether it answers."""
-    values = settings.values
-    return [
-        Part("Kafka", settings.bootstrap_servers, settings.is_yours(KAFKA), kafka.answers(settings.bootstrap_servers)),
-        Part(
-            "Postgres", f"{values['POSTGRES_HOST']}:{values['POSTGRES_PORT']}", settings.is_yours(POSTGRES),
-            database.answers(settings),
-        ),
-        Part("Flink", settings.flink_rest, settings.is_yours(FLINK), flink.answers(settings)),
-        Part("Collector", settings.collector_url, settings.is_yours(COLLECTOR), collector.answers(settings)),
-        Part("Dashboards", preview.address(settings), False, preview.answers(settings)),
-    ]  # fmt: skip
 
 
 def is_empty(settings: Settings) -> bool:
@@ -114,33 +155,3 @@ def ensure_secrets(settings: Settings) -> Settings:
         with os.fdopen(descriptor, "a") as file:
             file.writelines(f"{name}={secrets.token_urlsafe(24)}\n" for name in missing)
     return load_settings()
-
-
-def _start_postgres(settings: Settings) -> None:
-    directory, port = settings.home / "data" / "postgres", settings.port("POSTGRES_PORT")
-    if postgres.is_running(directory) is None:
-        processes.require_free_port("Postgres", port, "POSTGRES_PORT")
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        postgres.start(directory, port, settings.values["POSTGRES_ADMIN_PASSWORD"], settings.logs / "postgres.log")
-
-
-def _stop_postgres(settings: Settings) -> bool:
-    directory = settings.home / "data" / "postgres"
-    if postgres.is_running(directory) is None:
-        return False
-    postgres.stop(directory)
-    return True
-
-
-@contextlib.contextmanager
-def _lock(settings: Settings) -> Iterator[None]:
-    """One `up` or `down` at a time; the lock goes with the process that holds it."""
-    import fcntl
-
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise FootfallError("another `footfall up` or `down` is at work on this stack: wait for it") from None
-        yield

@@ -27,7 +27,6 @@ from footfall.stack import processes
 OS_USER = "embedded_postgres"
 # For root only, where the server's user can't enter the folder of the checkout: copied binaries and data.
 SHARED = Path("/var/lib/footfall")
-START_SECONDS = 180  # a server that was killed first replays up to max_wal_size
 STOP_SECONDS = 60
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -48,36 +47,47 @@ def start(directory: Path, port: int, password: str, log: Path | None = None) ->
     ends while it starts.
     """
     running = is_running(directory)
-    if running is not None:
-        if _port(_real(directory)) != port:
-            raise FootfallError(
-                f"Postgres runs on port {_port(_real(directory))} already (pid {running}), not on {port}: stop it first"
-            )
-        return running
-    processes.require_free_port("Postgres", port, "POSTGRES_PORT")
-    directory.parent.mkdir(parents=True, exist_ok=True)
+    if running is not None and _port(_real(directory)) != port:
+        raise FootfallError(
+            f"Postgres runs on port {_port(_real(directory))} already (pid {running}), not on {port}: stop it first"
+        )
     log = log or directory.parent / "logs" / "postgres.log"
+    pid = running or launch(directory, port, password, log)
+    try:
+        processes.wait_until(lambda: _answers(port), psutil.Process(pid), "Postgres", log)
+    except psutil.NoSuchProcess:
+        raise FootfallError(f"Postgres ended at once; see {log}") from None
+    except BaseException:
+        if running is None:
+            _end(pid, signal.SIGINT)
+        raise
+    return pid
+
+
+def launch(directory: Path, port: int, password: str, log: Path) -> int:
+    """Start the server; do not wait until it answers. Returns its pid. Raises FootfallError."""
+    directory.parent.mkdir(parents=True, exist_ok=True)
     log.parent.mkdir(parents=True, exist_ok=True)
+    _clear_remains(directory)
+    processes.require_free_port("Postgres", port, "POSTGRES_PORT")
     account = _account()
     with log.open("ab") as output:
         if not (directory / "PG_VERSION").exists():
             _make(directory, password, account, output)
         data = _real(directory)
-        _clear_remains(data)
         command = [str(binaries(account) / "postgres"), "-D", str(data), "-p", str(port)]
         for name, value in SETTINGS.items():
             command += ["-c", f"{name}={value}"]
         child = subprocess.Popen(command, **_as(account), stdout=output, stderr=output, start_new_session=True)
-    try:
-        process = psutil.Process(child.pid)
-        processes.wait_until(lambda: _answers(port), process, "Postgres", log, timeout=START_SECONDS)
-    except psutil.NoSuchProcess:
-        raise FootfallError(f"Postgres ended at once; see {log}") from None
-    except BaseException:
-        child.send_signal(signal.SIGINT)
-        child.wait()
-        raise
     return child.pid
+
+
+def kill(directory: Path) -> bool:
+    """End a server that does not answer, or what is left of one, at once: the next one reads its log of changes.
+
+    True where there was any.
+    """
+    return _clear_remains(directory)
 
 
 def stop(directory: Path) -> None:
@@ -136,6 +146,7 @@ def _make(directory: Path, password: str, account: pwd.struct_passwd | None, out
         # Left by a checkout of this path that was removed: its passwords are gone with it.
         remove(target)
     unfinished = target.with_name(f"{target.name}.unfinished")
+    _end_initdb(unfinished)
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
     secret = target.with_name(f"{target.name}.password")
@@ -170,13 +181,28 @@ def _make(directory: Path, password: str, account: pwd.struct_passwd | None, out
         directory.symlink_to(target)
 
 
-def _clear_remains(data: Path) -> None:
-    """End what a killed server left running, and remove the pid file that would stop the next one."""
+def _end_initdb(unfinished: Path) -> None:
+    """End one that goes on after whoever started it was killed."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.name() == "initdb" and str(unfinished) in process.cmdline():
+                processes.end([process], seconds=0)
+
+
+def _clear_remains(directory: Path) -> bool:
+    """End what a killed server left running, and remove the pid file that would stop the next one; True for any."""
+    data = _real(directory)
+    left = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if _works_in(process, data):
-                _end(process.pid, signal.SIGQUIT)
+                left.append(process)
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGQUIT)
+    processes.end(processes.wait(left, 5), seconds=0)
     (data / "postmaster.pid").unlink(missing_ok=True)
+    return bool(left)
 
 
 def _end(pid: int, signal_number: signal.Signals) -> None:
@@ -184,8 +210,7 @@ def _end(pid: int, signal_number: signal.Signals) -> None:
         process = psutil.Process(pid)
         for number in (signal_number, signal.SIGQUIT, signal.SIGKILL):
             process.send_signal(number)
-            with contextlib.suppress(psutil.TimeoutExpired):
-                process.wait(STOP_SECONDS)
+            if not processes.wait([process], STOP_SECONDS):
                 return
 
 

@@ -22,18 +22,24 @@ def address(settings: Settings) -> str:
     return f"http://127.0.0.1:{settings.port('PREVIEW_PORT')}"
 
 
+def log_file(settings: Settings) -> Path:
+    return settings.logs / "preview.log"
+
+
 def start(settings: Settings) -> psutil.Process:
     """Start the preview, or find the one that runs; ready when it answers."""
-    running = processes.find(pid_file(settings))
-    if running:
-        return running
-    log = settings.logs / "preview.log"
+    process = processes.find(pid_file(settings)) or launch(settings)
+    processes.wait_until(lambda: answers(settings), process, "the dashboards", log_file(settings))
+    return process
+
+
+def launch(settings: Settings) -> psutil.Process:
+    """Start the preview; do not wait until it answers. Raises FootfallError."""
+    processes.end_remains(pid_file(settings))
     processes.require_free_port("the dashboards", settings.port("PREVIEW_PORT"), "PREVIEW_PORT")
     command = [sys.executable, "-m", "footfall.cli", "preview-dashboards"]
     environment = {**settings.environment(), "PYTHONPATH": str(ROOT)}
-    process = processes.start("the preview", command, environment, pid_file(settings), log)
-    processes.wait_until(lambda: answers(settings), process, "the preview", log)
-    return process
+    return processes.start("the dashboards", command, environment, pid_file(settings), log_file(settings))
 
 
 def stop(settings: Settings) -> bool:

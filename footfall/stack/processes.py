@@ -1,8 +1,13 @@
-"""Child processes that outlive the command that started them, found again by their pid files."""
+"""Child processes that outlive the command that started them, found again by their pid files.
+
+What such a process starts itself has PID_FILE in its environment too: so what is left of it is found after its end.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import socket
 import subprocess
 import time
@@ -13,27 +18,46 @@ import psutil
 
 from footfall.errors import FootfallError
 
+PID_FILE = "FOOTFALL_PID_FILE"  # names the part and the stack that a process belongs to
+# Seconds until a process that was just started answers: Postgres may be reading its log, a machine may be busy. And
+# seconds of silence after which one that had answered counts as hung.
+STARTS_WITHIN, HUNG_AFTER = 180.0, 60.0
+LOG_TAIL, LAST_LINES = 100_000, 60  # bytes and lines of a log that are looked at
+
 
 def start(name: str, command: Sequence[str], env: Mapping[str, str], pid_file: Path, log: Path) -> psutil.Process:
-    """Start command in a session of its own, its output in log; the pid file makes it findable."""
+    """Start command in a session of its own, its output in log; the pid file makes it findable.
+
+    What a predecessor left running is ended first: it would have the ports.
+    """
+    end_remains(pid_file)
     log.parent.mkdir(parents=True, exist_ok=True)
     pid_file.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
+        begin = output.tell()
         child = subprocess.Popen(
-            command, env=dict(env), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-        )
+            command, env={**env, PID_FILE: str(pid_file)}, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
     try:
         process = psutil.Process(child.pid)
-        pid_file.write_text(f"{child.pid} {process.create_time()}\n")
+        write_whole(pid_file, f"{child.pid} {process.create_time()} {begin}\n")
     except psutil.NoSuchProcess:
         raise FootfallError(f"{name} ended at once; see {log}") from None
     return process
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that others read: they find the old text or the new."""
+    new = path.with_name(f"{path.name}.{os.getpid()}")
+    new.write_text(text)
+    new.replace(path)
+
+
 def find(pid_file: Path) -> psutil.Process | None:
     """The process of a pid file, or None where it is gone. A pid that a reboot gave to another process is not it."""
     try:
-        pid, created = pid_file.read_text().split()
+        pid, created = pid_file.read_text().split()[:2]
         process = psutil.Process(int(pid))
         if abs(process.create_time() - float(created)) < 1 and process.status() != psutil.STATUS_ZOMBIE:
             return process
@@ -43,31 +67,72 @@ def find(pid_file: Path) -> psutil.Process | None:
 
 
 def stop(pid_file: Path, timeout: float = 30) -> bool:
-    """Ask the process to end, and make it end after timeout seconds. True where there was one.
+    """Ask the process to end, and make it end after timeout seconds, with all that it started.
 
-    Raises FootfallError where the system can't end it either; its pid file stays then.
+    True where there was one. Raises FootfallError where the system can't end it either; its pid file stays then.
     """
     process = find(pid_file)
     if process:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-            if not _ends(pid_file, timeout):
+            if wait([process], timeout):
                 process.kill()
-                if not _ends(pid_file, 5):
+                if wait([process], 5):
                     raise FootfallError(f"process {process.pid} ({pid_file.stem}) does not end: try again")
+    remains = end_remains(pid_file)
+    pid_file.unlink(missing_ok=True)
+    return process is not None or bool(remains)
+
+
+def kill(pid_file: Path) -> None:
+    """End a process that does not answer, at once, with all that it started."""
+    if process := find(pid_file):
+        end([process], seconds=0)
+    end_remains(pid_file)
+
+
+def end_remains(pid_file: Path) -> list[int]:
+    """End what a process of this pid file started and left behind, and nobody else's; returns the pids."""
+    left = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(PID_FILE) == str(pid_file) and process.pid != os.getpid():
+                left.append(process)
+    end(left, seconds=5)
+    return [process.pid for process in left]
+
+
+def end(found: Sequence[psutil.Process], seconds: float) -> None:
+    """Ask processes to end, and make them after so many seconds."""
+    for process in found if seconds else ():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.terminate()
+    deaf = wait(found, seconds) if seconds else found
+    for process in deaf:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    wait(deaf, 5)
+
+
+def wait(found: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait for the end of processes; returns those that go on after so many seconds.
+
+    A process has ended, too, of which whoever started it took no notice: in a container without an init, nobody does.
+    """
+    until = time.monotonic() + seconds
+    while left := [process for process in found if not _has_ended(process)]:
+        if time.monotonic() > until:
+            return left
+        time.sleep(0.05)
+    return []
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            return False
         with contextlib.suppress(psutil.TimeoutExpired):
             process.wait(0)  # a child of ours stays known until somebody asks
-    pid_file.unlink(missing_ok=True)
-    return process is not None
-
-
-def _ends(pid_file: Path, seconds: float) -> bool:
-    """Whether it ends meanwhile. A process has ended, too, of which whoever started it did not take notice yet."""
-    until = time.monotonic() + seconds
-    while find(pid_file):
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
     return True
 
 
@@ -98,21 +163,32 @@ def _owner(port: int) -> str:
     return ""
 
 
-def wait_until(ready: Callable[[], bool], process: psutil.Process, name: str, log: Path, timeout: float = 60) -> None:
-    """Wait for ready(); raise FootfallError where the process ends first or timeout seconds pass."""
+def wait_until(
+    ready: Callable[[], bool], process: psutil.Process, name: str, log: Path, timeout: float | None = None
+) -> None:
+    """Wait for ready(); raise FootfallError where the process ends first, is stopped, or timeout seconds pass.
+
+    By default these are what is left of STARTS_WITHIN to the process, and HUNG_AFTER at least.
+    """
+    if timeout is None:
+        timeout = max(STARTS_WITHIN - (time.time() - process.create_time()), HUNG_AFTER)
     deadline = time.monotonic() + timeout
     while not ready():
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-            raise FootfallError(f"{name} ended while it started: {_last_error(log)}; see {log}")
+            raise FootfallError(f"{name} ended while it started: {last_error(log)}; see {log}")
+        if process.status() == psutil.STATUS_STOPPED:
+            raise FootfallError(f"{name} (pid {process.pid}) is stopped: `kill -CONT {process.pid}` lets it go on")
         if time.monotonic() > deadline:
-            raise FootfallError(f"{name} was not ready within {timeout:.0f} s; see {log}")
+            raise FootfallError(f"{name} (pid {process.pid}) did not answer within {timeout:.0f} s; see {log}")
         time.sleep(0.1)
 
 
-def _last_error(log: Path) -> str:
-    with contextlib.suppress(OSError):
-        lines = log.read_text(errors="replace").splitlines()
-        for line in reversed(lines):
-            if "ERROR" in line or "Exception" in line or "FATAL" in line:
-                return line.strip()[:200]
+def last_error(log: Path, pid_file: Path | None = None) -> str:
+    """What the last lines of a log say of an error; those of the process of a pid file alone, where one is given."""
+    with contextlib.suppress(OSError, ValueError, IndexError), log.open("rb") as file:
+        begin = int(pid_file.read_text().split()[2]) if pid_file and pid_file.exists() else 0
+        file.seek(max(begin, log.stat().st_size - LOG_TAIL))
+        for line in reversed(file.read().decode(errors="replace").splitlines()[-LAST_LINES:]):
+            if "ERROR" in line or "Exception" in line or "FATAL" in line or "PANIC" in line:
+                return re.sub(r"^[\d-]+[T ][\d:,.]+(Z| UTC)? ", "", line.strip())[:200]
     return "no reason in its log"

@@ -1,5 +1,5 @@
 -- custom_events_per_minute: one row per site, minute, name and label of what visitors did.
--- The events that a site tells by its own names, by the one property that it tells apart: label.
+-- The events that a site names itself, by their custom dimension: label.
 INSERT INTO custom_events_per_minute
 SELECT
   site,

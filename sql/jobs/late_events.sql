@@ -1,5 +1,5 @@
 -- late_events: one row per event that came more than 60 s after it happened.
--- Kept, so that nothing is lost in silence: these events are in no other table until a replay counts them.
+-- Kept, so that nothing is lost in silence: these events are in no other table, and a replay leaves them out as well.
 INSERT INTO late_events
 SELECT
   CAST(received_at AS TIMESTAMP(3)) AS received_at,

@@ -1,5 +1,5 @@
 -- rejected_events: one row per Kafka record that is no JSON object or lacks what an event needs.
--- With the reason and the original text, so that whoever sent it can be told.
+-- With the reason and the original text, so that whoever sent it can be informed.
 INSERT INTO rejected_events
 SELECT
   CAST(kafka_time AS TIMESTAMP(3)) AS received_at,

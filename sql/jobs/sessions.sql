@@ -125,7 +125,7 @@ FROM (
         window_start,
         window_end
     )
-    -- Splits the text once: an expression would be computed anew wherever its result is used.
+    -- Splits the text once: an expression would be computed again wherever its result is used.
     CROSS JOIN UNNEST(ARRAY[SPLIT(entry_view, U&'\0000')]) AS split_view (entry)
   )
 )

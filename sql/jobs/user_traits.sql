@@ -1,7 +1,7 @@
 -- user_traits: one row per visitor, user and trait, with what the latest identify call said of it.
 -- The latest by event time and message id of each minute. Windows close in their order, and a row is written by its key:
 -- what stays is the latest of all, whatever the order of arrival. Copies need not be taken out first: the greatest of
--- equal texts is that text. Postgres keeps of it what the site lists, see sql/postgres/migrations/0016_traits.sql.
+-- equal texts is that text. Postgres keeps of it what the site lists: sql/postgres/functions/keep_listed_trait.sql.
 CREATE TEMPORARY VIEW told_traits AS
 SELECT
   site,
@@ -12,10 +12,10 @@ SELECT
   -- The times have one length, and no id holds U+0000: so these texts are ordered as time and id are.
   CONCAT_WS(U&'\0000',
     CONCAT(CAST(event_time AS STRING), message_id),
-    LEFT(REPLACE(COALESCE(trait_value, ''), U&'\0000', ''), 100)) AS told
+    COALESCE(clean_text(trait_value, 100), '')) AS told
 FROM received_events
 CROSS JOIN UNNEST(traits) AS named (trait, trait_value)
-WHERE is_on_time AND event_type = 'identify' AND CHAR_LENGTH(trait) BETWEEN 1 AND 100 AND POSITION(U&'\0000' IN trait) = 0;
+WHERE is_on_time AND event_type = 'identify' AND trait <> '' AND clean_text(trait, 100) = trait;
 
 INSERT INTO user_traits
 SELECT

@@ -1,6 +1,6 @@
 -- visit_events: one row per event that came on time, once: what visits consist of.
 -- A second after it arrived, for no window is waited for. What is happening now, open visits, paths, goals, funnels and
--- people are told from these rows in Postgres, so that a goal named today counts for last month too.
+-- people are computed from these rows in Postgres, so that a goal named today counts for last month too.
 INSERT INTO visit_events
 SELECT
   site,

@@ -9,11 +9,9 @@ CREATE TABLE arrivals_per_minute (
   clock_error_ms BIGINT NOT NULL COMMENT 'sum of what the times of these were corrected by in ms, whichever way',
   PRIMARY KEY (site, window_start, library, outcome) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'arrivals_per_minute',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

@@ -8,11 +8,9 @@ CREATE TABLE custom_events_per_minute (
   visitor_count BIGINT NOT NULL COMMENT 'distinct visitors with this name and label in this minute; do not add up',
   PRIMARY KEY (site, window_start, event_name, label) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'custom_events_per_minute',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

@@ -9,11 +9,9 @@ CREATE TABLE elements_per_minute (
   click_count BIGINT NOT NULL COMMENT 'clicks on it',
   PRIMARY KEY (site, window_start, element_name, page_path, utm_campaign) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'elements_per_minute',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

@@ -8,11 +8,9 @@ CREATE TABLE engagement_per_minute (
   depth_sum BIGINT NOT NULL COMMENT 'sum of these depths, each in percent of the page: depth_sum / depth_count is the mean',
   PRIMARY KEY (site, window_start, page_path) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'engagement_per_minute',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

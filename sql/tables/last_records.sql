@@ -6,11 +6,9 @@ CREATE TABLE last_records (
   kafka_time TIMESTAMP(3) NOT NULL COMMENT 'when the broker appended it, UTC',
   PRIMARY KEY (kafka_partition, kind) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'last_records',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

@@ -1,4 +1,4 @@
--- late_events: one row per event that came more than 60 s after it happened: counted in no other table until a replay.
+-- late_events: one row per event that came more than 60 s after it happened: counted in no other table.
 CREATE TABLE late_events (
   received_at TIMESTAMP(3) NOT NULL COMMENT 'when it reached us, UTC',
   kafka_partition INT NOT NULL COMMENT 'partition of its record',
@@ -14,11 +14,9 @@ CREATE TABLE late_events (
   library STRING COMMENT 'name of the sending library',
   PRIMARY KEY (received_at, kafka_partition, kafka_offset) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'late_events',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

@@ -27,16 +27,17 @@ CREATE TABLE raw_events (
     locale STRING,
     `dataCentre` BOOLEAN
   > COMMENT 'what the library knew about page, campaign and device',
-  -- DECIMAL where a sum or a percentile is made of it: of floating point, it would depend on the order.
+  -- What may have a fraction is read as text: decimal_of makes a DECIMAL of it, for a sum of floating point would depend
+  -- on the order. Declared as DECIMAL, the format itself would take minutes for the eleven characters of 1e100000000.
   `properties` ROW<
     path STRING, url STRING, referrer STRING,
     non_interaction BOOLEAN,
     `element` STRING, engaged_ms BIGINT, scroll_depth BIGINT,
-    lcp_ms DECIMAL(12, 3), inp_ms DECIMAL(12, 3), cls DECIMAL(12, 6),
-    revenue DECIMAL(18, 4), currency STRING,
+    lcp_ms STRING, inp_ms STRING, cls STRING,
+    revenue STRING, currency STRING,
     query STRING, label STRING
-  > COMMENT 'of a page call, where server libraries put what browsers put into context.page; of a track call, what it tells; non_interaction: no act of the visitor, such as an element that came into view',
-  `traits` MAP<STRING, STRING> COMMENT 'of an identify call: what it tells of the user, each value as text',
+  > COMMENT 'of a page call, where server libraries put what browsers put into context.page; of a track call, what it says; non_interaction: no act of the visitor, such as an element that came into view',
+  `traits` MAP<STRING, STRING> COMMENT 'of an identify call: what it says of the user, each value as text',
   kafka_time TIMESTAMP_LTZ(3) NOT NULL METADATA FROM 'timestamp' VIRTUAL COMMENT 'when the broker appended the record',
   kafka_partition INT NOT NULL METADATA FROM 'partition' VIRTUAL COMMENT 'partition of the record',
   kafka_offset BIGINT NOT NULL METADATA FROM 'offset' VIRTUAL COMMENT 'place of the record in its partition',
@@ -53,13 +54,16 @@ CREATE TABLE raw_events (
     END AS TIMESTAMP_LTZ(3)) COMMENT 'when it happened, never later than received_at',
   visitor_id AS CASE WHEN `anonymousId` <> '' THEN `anonymousId` ELSE `userId` END
     COMMENT 'anonymousId, else userId',
+  -- Ids are equal to what clean_text leaves of them: not too long, in bytes, and without U+0000.
   is_complete AS (
-    CHAR_LENGTH(`site`) BETWEEN 1 AND 100
-    AND CHAR_LENGTH(`type`) BETWEEN 1 AND 100
-    AND CHAR_LENGTH(`messageId`) BETWEEN 1 AND 255
-    AND CHAR_LENGTH(CASE WHEN `anonymousId` <> '' THEN `anonymousId` ELSE `userId` END) BETWEEN 1 AND 255
+    `site` <> '' AND clean_text(`site`, 100) = `site`
+    AND `type` <> '' AND clean_text(`type`, 100) = `type`
+    AND `messageId` <> '' AND clean_text(`messageId`, 255) = `messageId`
+    AND CASE WHEN `anonymousId` <> '' THEN `anonymousId` ELSE `userId` END <> ''
+    AND COALESCE(clean_text(`anonymousId`, 255) = `anonymousId`, TRUE)
+    AND COALESCE(clean_text(`userId`, 255) = `userId`, TRUE)
+    AND COALESCE(clean_text(`previousId`, 255) = `previousId`, TRUE)
     AND `timestamp` >= TO_TIMESTAMP_LTZ(0, 3) AND `timestamp` <= TO_TIMESTAMP_LTZ(253402300799999, 3)
-    AND POSITION(U&'\0000' IN CONCAT_WS('', `site`, `type`, `messageId`, `anonymousId`, `userId`)) = 0
   ) IS TRUE COMMENT 'has what an event needs; the opposite is in rejected_events (sql/views/rejected_records.sql)',
   WATERMARK FOR event_time AS event_time - INTERVAL '70' SECOND
 ) WITH (

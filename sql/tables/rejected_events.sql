@@ -5,14 +5,12 @@ CREATE TABLE rejected_events (
   kafka_offset BIGINT NOT NULL COMMENT 'place of the record in the partition',
   site STRING COMMENT 'site that it names, where it can be read',
   reason STRING NOT NULL COMMENT 'what is wrong with it',
-  original STRING COMMENT 'its text; a character that Postgres can''t hold reads as the replacement character',
+  original STRING COMMENT 'its text, cut to a million bytes; a character that Postgres can''t hold reads as the replacement character',
   PRIMARY KEY (received_at, kafka_partition, kafka_offset) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'rejected_events',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

@@ -4,16 +4,14 @@ CREATE TABLE user_traits (
   visitor_id STRING NOT NULL COMMENT 'anonymousId, else userId',
   user_id STRING NOT NULL COMMENT 'id of the signed-in user; empty where the call names none',
   trait STRING NOT NULL COMMENT 'name of the trait, as it is sent',
-  trait_value STRING NOT NULL COMMENT 'its value as text, cut to 100 characters; empty where it was taken back with null',
+  trait_value STRING NOT NULL COMMENT 'its value as text, cut to 100 bytes; empty where it was taken back with null',
   event_time TIMESTAMP(3) NOT NULL COMMENT 'when it was said, UTC',
   message_id STRING NOT NULL COMMENT 'id of the event that said it',
   PRIMARY KEY (site, visitor_id, user_id, trait) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'user_traits',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

@@ -14,17 +14,15 @@ CREATE TABLE visit_events (
   search_term STRING COMMENT 'what was searched for on the site',
   element_name STRING COMMENT 'name of the element that was clicked',
   target_url STRING COMMENT 'where a click led',
-  label STRING COMMENT 'properties.label, for whatever the site tells apart by it',
+  label STRING COMMENT 'properties.label: the custom dimension of such events',
   engaged_ms BIGINT COMMENT 'time in ms that the page was visible and in use, since the last report',
   revenue DECIMAL(18, 4) COMMENT 'what the event earned; negative for a refund',
   currency STRING COMMENT 'ISO 4217 code of revenue',
   PRIMARY KEY (site, event_time, message_id) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'visit_events',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

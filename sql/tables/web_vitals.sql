@@ -10,11 +10,9 @@ CREATE TABLE web_vitals (
   cls DECIMAL(12, 6) COMMENT 'cumulative layout shift, without unit',
   PRIMARY KEY (site, event_time, message_id) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'web_vitals',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

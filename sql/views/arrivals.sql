@@ -1,6 +1,6 @@
 -- arrivals: one row per event as it arrived, with its outcome; on the arrival clock.
 -- clock_error_ms is what the sender's clock was off by, whichever way, where that was five minutes and more: as much as
--- the collector corrects (footfall/collector/stamps.py). NULL for a clock that is right, or of which nothing is known.
+-- the collector corrects (footfall/collector/timestamps.py). NULL for a clock that is right, or of which nothing is known.
 CREATE VIEW arrivals AS
 SELECT
   site,

@@ -9,16 +9,17 @@ SELECT
   kafka_time,
   kafka_partition,
   kafka_offset,
-  LEFT(REPLACE(site, U&'\0000', U&'\FFFD'), 100) AS site,
+  clean_text(REPLACE(site, U&'\0000', U&'\FFFD'), 100) AS site,
   -- What the collector turned away it writes with type rejected, its own reason and the text.
   CASE
     WHEN event_type = 'rejected' AND told_reason IS NOT NULL
-    THEN LEFT(REPLACE(told_reason, U&'\0000', U&'\FFFD'), 500)
+    THEN clean_text(REPLACE(told_reason, U&'\0000', U&'\FFFD'), 500)
     ELSE reason
   END AS reason,
-  REPLACE(
+  -- A topic may allow records of any size.
+  clean_text(REPLACE(
     CASE WHEN event_type = 'rejected' AND told_reason IS NOT NULL THEN told_original ELSE original END,
-    U&'\0000', U&'\FFFD') AS original
+    U&'\0000', U&'\FFFD'), 1000000) AS original
 FROM (
   SELECT
     *,
@@ -41,18 +42,22 @@ FROM (
           ELSE 'the text is not a JSON object'
         END
       WHEN event_type = 'heartbeat' THEN CAST(NULL AS STRING)
-      WHEN (CHAR_LENGTH(site) BETWEEN 1 AND 100) IS NOT TRUE THEN 'site is missing or longer than 100 characters'
-      WHEN (CHAR_LENGTH(event_type) BETWEEN 1 AND 100) IS NOT TRUE THEN 'type is missing or longer than 100 characters'
-      WHEN (CHAR_LENGTH(message_id) BETWEEN 1 AND 255) IS NOT TRUE
-        THEN 'messageId is missing or longer than 255 characters'
-      WHEN (CHAR_LENGTH(CASE WHEN anonymous_id <> '' THEN anonymous_id ELSE user_id END) BETWEEN 1 AND 255) IS NOT TRUE
-        THEN 'anonymousId and userId are missing or longer than 255 characters'
+      WHEN POSITION(U&'\0000' IN CONCAT_WS('', site, event_type, message_id, anonymous_id, user_id, previous_id)) > 0
+        THEN 'an id holds the character U+0000'
+      WHEN (site <> '' AND clean_text(site, 100) = site) IS NOT TRUE THEN 'site is missing or longer than 100 bytes'
+      WHEN (event_type <> '' AND clean_text(event_type, 100) = event_type) IS NOT TRUE
+        THEN 'type is missing or longer than 100 bytes'
+      WHEN (message_id <> '' AND clean_text(message_id, 255) = message_id) IS NOT TRUE
+        THEN 'messageId is missing or longer than 255 bytes'
+      WHEN (CASE WHEN anonymous_id <> '' THEN anonymous_id ELSE user_id END <> '') IS NOT TRUE
+        THEN 'anonymousId and userId are missing'
+      WHEN clean_text(anonymous_id, 255) <> anonymous_id THEN 'anonymousId is longer than 255 bytes'
+      WHEN clean_text(user_id, 255) <> user_id THEN 'userId is longer than 255 bytes'
+      WHEN clean_text(previous_id, 255) <> previous_id THEN 'previousId is longer than 255 bytes'
       -- What Flink's JSON format reads as a time, from 1970 on.
       WHEN event_timestamp IS NULL OR NOT REGEXP(event_timestamp,
         '^(19[7-9]\d|[2-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T(([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{0,9})?)?|24:00(:00(\.0{0,9})?)?)Z$')
         THEN 'timestamp is missing or not ISO-8601 UTC, such as 2026-01-31T23:59:59.999Z'
-      WHEN POSITION(U&'\0000' IN CONCAT_WS('', site, event_type, message_id, anonymous_id, user_id)) > 0
-        THEN 'an id holds the character U+0000'
     END AS reason
   FROM (
     SELECT
@@ -61,10 +66,13 @@ FROM (
     -- Nearly every record is a plain event: what one look shows to be one needs none of the rules above. Bytes that are no
     -- UTF-8 come back as others, which is found sooner than the U+FFFD in their text.
     WHERE (ENCODE(DECODE(`value`, 'UTF-8'), 'UTF-8') = `value` AND REGEXP(
-      JSON_QUERY(DECODE(`value`, 'UTF-8'), '$[''site'',''type'',''messageId'',''anonymousId'',''userId'',''timestamp'']'),
-      '^\{"anonymousId":"[^"\\]{1,255}","messageId":"[^"\\]{1,255}","site":"[^"\\]{1,100}",'
+      JSON_QUERY(DECODE(`value`, 'UTF-8'),
+        '$[''site'',''type'',''messageId'',''anonymousId'',''userId'',''previousId'',''timestamp'']'),
+      -- 255 and 100 bytes: as many characters of ASCII, or a quarter as many of any.
+      '^\{"anonymousId":"([ !#-\[\]-~]{1,255}|[^"\\]{1,63})","messageId":"([ !#-\[\]-~]{1,255}|[^"\\]{1,63})",'
+        || '("previousId":(null|"([ !#-\[\]-~]{0,255}|[^"\\]{0,63})"),)?"site":"([ !#-\[\]-~]{1,100}|[^"\\]{1,25})",'
         || '"timestamp":"(19[7-9]\d|[2-9]\d{3})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?Z",'
-        || '"type":"[^"\\]{1,100}"(,"userId":(null|"[^"\\]*"))?\}$'
+        || '"type":"([ !#-\[\]-~]{1,100}|[^"\\]{1,25})"(,"userId":(null|"([ !#-\[\]-~]{0,255}|[^"\\]{0,63})"))?\}$'
     )) IS NOT TRUE
   )
   CROSS JOIN UNNEST(ARRAY[DECODE(`value`, 'UTF-8')]) AS decoded (original)
@@ -78,22 +86,26 @@ FROM (
   CROSS JOIN UNNEST(ARRAY[CASE
     WHEN REGEXP(spaced_text, '[\x00-\x1F]') THEN REGEXP_REPLACE(spaced_text, '[\x00-\x1F]', 'x') ELSE spaced_text
   END]) AS valid (valid_text)
-  CROSS JOIN UNNEST(ARRAY[JSON_QUERY(
+  -- A number with a fraction or an exponent is a double to Flink's JSON format, which is never long: nor is it here.
+  CROSS JOIN UNNEST(ARRAY[REGEXP_REPLACE(JSON_QUERY(
     CASE
       WHEN REGEXP(spaced_text, '[\x00-\x1F]')
       THEN REGEXP_REPLACE(REPLACE(spaced_text, U&'\0000', '\u0000'), '[\x01-\x1F]', 'x')
       ELSE spaced_text
     END,
-    '$[''site'',''type'',''messageId'',''anonymousId'',''userId'',''timestamp'',''reason'',''original'']')]) AS needed (fields)
+    '$[''site'',''type'',''messageId'',''anonymousId'',''userId'',''previousId'',''timestamp'',''reason'',''original'']'),
+    '(?<="(?:site|type|messageId|anonymousId|userId|previousId)":)(?=[-+.0-9eE]{25})-?[0-9]+(?:\.[0-9]+(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)',
+    '"a number"')]) AS needed (fields)
   CROSS JOIN UNNEST(ARRAY[ROW(
     COALESCE(JSON_VALUE(fields, '$.site'), JSON_QUERY(fields, '$.site')),
     COALESCE(JSON_VALUE(fields, '$.type'), JSON_QUERY(fields, '$.type')),
     COALESCE(JSON_VALUE(fields, '$.messageId'), JSON_QUERY(fields, '$.messageId')),
     COALESCE(JSON_VALUE(fields, '$.anonymousId'), JSON_QUERY(fields, '$.anonymousId')),
     COALESCE(JSON_VALUE(fields, '$.userId'), JSON_QUERY(fields, '$.userId')),
+    COALESCE(JSON_VALUE(fields, '$.previousId'), JSON_QUERY(fields, '$.previousId')),
     JSON_VALUE(fields, '$.timestamp'),
     JSON_VALUE(fields, '$.reason'),
     JSON_VALUE(fields, '$.original')
-  )]) AS event (site, event_type, message_id, anonymous_id, user_id, event_timestamp, told_reason, told_original)
+  )]) AS event (site, event_type, message_id, anonymous_id, user_id, previous_id, event_timestamp, told_reason, told_original)
 )
 WHERE reason IS NOT NULL;

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 import psycopg
 from unusual import MINUTE, anomalies
 
-from footfall import database
+from footfall.database import connections
 from footfall.settings import Settings
 
 from .helpers import Row, asked, wait_for
 
 DAY = timedelta(days=1)
-JUDGED = """
-  SELECT count(*) FILTER (WHERE judged_until > %s) > 0 AND NOT EXISTS (SELECT FROM changed_minutes) FROM judged_sites
-  WHERE site = %s
+SEARCHED = """
+  SELECT count(*) FILTER (WHERE checked_until > %s) > 0 AND NOT EXISTS (SELECT FROM anomaly_refresh_queue)
+  FROM anomaly_progress WHERE site = %s
 """
 FUNCTION = "SELECT started, ended, direction, page_view_count, expected, size FROM anomalies('{}', '{}', '{}')"
 
@@ -33,13 +33,13 @@ def counts_by_site(page_views: Iterable[Row]) -> dict[str, Counter[datetime]]:
 def found(settings: Settings, site: str, counts: Mapping[datetime, int]) -> dict[str, list[Row]]:
     """What the table and the function say of the time in which a site has page views."""
     begin, end = min(counts), max(counts) + MINUTE
-    with psycopg.connect(database.owner(settings), autocommit=True) as connection:
+    with psycopg.connect(connections.owner(settings), autocommit=True) as connection:
 
-        def is_judged() -> bool:
+        def is_searched() -> bool:
             connection.execute("SELECT refresh_anomalies()")  # four weeks at a time
-            return bool(connection.execute(JUDGED, [end + DAY, site]).fetchall()[0][0])
+            return bool(connection.execute(SEARCHED, [end + DAY, site]).fetchall()[0][0])
 
-        wait_for(f"the minutes of {site} to be judged", is_judged)
+        wait_for(f"the minutes of {site} to be searched", is_searched)
     table = [row for row in asked(settings, "SELECT * FROM anomalies") if row[0] == site and row[2] < end]
     return {"table": _rounded(table, 8), "function": _rounded(asked(settings, FUNCTION.format(site, begin, end)), 5)}
 

@@ -64,6 +64,7 @@ def errors() -> list[str]:
 def context(chromium: Any, errors: list[str]) -> Iterator[Any]:
     """A visitor's browser without cookies and storage."""
     opened = chromium.new_context()
+    opened.set_default_timeout(120_000)  # ms; a page draws slowly beside two other stacks on two cores
     opened.on("weberror", lambda error: errors.append(str(error.error)))
     yield opened
     opened.close()

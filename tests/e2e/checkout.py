@@ -10,7 +10,9 @@ from pathlib import Path
 
 from footfall.settings import ROOT, Settings
 
-COPIED = ("sql", "tests/sql", "flink-conf", "jobs", "udfs", "footfall", "setup.py", "pom.xml", "pyproject.toml")
+COPIED = (
+    "sql", "tests/sql", "flink", "flink-conf", "jobs", "udfs", "footfall", "setup.py", "pom.xml", "pyproject.toml",
+)  # fmt: skip
 Edit = tuple[tuple[str, str], ...]
 
 
@@ -19,7 +21,7 @@ def copy_repository(root: Path) -> None:
     for name in COPIED:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__", "target"))
         else:
             shutil.copy(ROOT / name, root / name)
     (root / ".footfall").mkdir()
@@ -50,12 +52,13 @@ class Checkout:
         environment = {**os.environ, "RAW_EVENTS_TOPIC": settings.topic, "PYTHONPATH": path}
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
-            cwd=self.root, env=environment, capture_output=True, text=True, timeout=400,
+            cwd=self.root, env=environment, capture_output=True, text=True, timeout=900,
         )  # fmt: skip
         assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
         return done
 
     def output(self, *arguments: str, settings: Settings) -> str:
         done = self.run(*arguments, settings=settings)
+        print(done.stderr)  # its progress, for whoever reads why a test failed
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

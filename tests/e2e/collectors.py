@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from conftest import free_port
 
-from footfall import events
+from footfall import topic
 from footfall.settings import Settings
 
 from .commands import output
@@ -66,7 +66,7 @@ def basic(write_key: str) -> str:
 
 def values(settings: Settings) -> Iterator[bytes]:
     """The records that the topic holds now."""
-    return (record.value or b"" for record in events.last_records(settings))
+    return (record.value or b"" for record in topic.last_records(settings))
 
 
 def add_site(settings: Settings, name: str, *options: str) -> str:
@@ -124,7 +124,7 @@ def is_ready(collector: Collector) -> bool:
 
 
 def now_iso(seconds: float = 0) -> str:
-    return events.iso(int((time.time() + seconds) * 1000))
+    return topic.iso(int((time.time() + seconds) * 1000))
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:

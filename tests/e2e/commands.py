@@ -25,7 +25,7 @@ def run(*arguments: str, settings: Settings | None = None, changes: Mapping[str,
         else:
             environment[name] = value
     done = subprocess.run(
-        [str(FOOTFALL), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=240
+        [str(FOOTFALL), *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600
     )
     assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
     return done

@@ -13,6 +13,7 @@ import psutil
 import pytest
 from conftest import free_port, open_folder
 
+from footfall.planner.jvm import QUICK, huge_pages
 from footfall.settings import Settings, load_settings
 from footfall.stack import control
 
@@ -30,6 +31,12 @@ FOREIGN = (
     "KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_HOST", "POSTGRES_JDBC_URL", "FLINK_REST_ADDRESS", "COLLECTOR_ADDRESS",
     "COLLECTOR_URL", "RAW_EVENTS_TOPIC",
 )  # fmt: skip
+# Servers that live for minutes: what the JVM's second compiler gains it does not get back.
+SHORT_LIVED = {
+    "FLINK_ENV_JAVA_OPTS_JM": QUICK,
+    "FLINK_ENV_JAVA_OPTS_TM": QUICK,
+    "KAFKA_OPTS": f"-XX:TieredStopAtLevel=1 {huge_pages()}".rstrip(),
+}
 
 
 @pytest.fixture(scope="package")
@@ -39,14 +46,14 @@ def stack() -> Iterator[Settings]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("FOOTFALL_HOME", str(home))
         ports = {name: free_port() for name in PORTS}
-        for name, port in ports.items():
-            environment.setenv(name, str(port))
+        for name, value in {**ports, **SHORT_LIVED}.items():
+            environment.setenv(name, str(value))
         for name in (*FOREIGN, *(name for name in os.environ if name.startswith("POSTGRES_") and "PASS" in name)):
             environment.delenv(name, raising=False)
         try:
             yield control.up(load_settings(), print)
         finally:
-            control.down(load_settings(), print)
+            control.down(load_settings(), print, keep_jobs=False)
             control.remove_data(load_settings())
             left = [process.cmdline() for process in processes_of(home)]
             listening = [name for name, port in ports.items() if listens(port)]

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import yaml
 from conftest import free_port
 
+from footfall.deploy import client, rest
 from footfall.settings import ROOT, Settings
-from footfall.stack import flink, processes
+from footfall.stack import processes
 
 from .helpers import wait_for
 
@@ -47,10 +48,10 @@ def flink_of_compose(stack: Settings, folder: Path) -> Iterator[Reporting]:
             local = {**dict.fromkeys(HOSTS, "127.0.0.1"), **ports, REPORTER: reporters[part]}
             command = _here(settings, services[part]["command"], local)
             log = folder / f"{part}.log"
-            processes.start(f"Flink's {part}", command, flink.environment(settings), pid_file, log)
+            processes.start(f"Flink's {part}", command, client.environment(settings), pid_file, log)
             if part == "jobmanager":
-                wait_for("the job manager", lambda: flink.answers(settings), 60)
-        wait_for("the task manager", lambda: flink.rest(settings, "/overview")["slots-total"], 60)
+                wait_for("the job manager", lambda: rest.answers(settings), 60)
+        wait_for("the task manager", lambda: rest.call(settings, "/overview")["slots-total"], 60)
         yield Reporting(settings, [f"127.0.0.1:{port}" for port in reporters.values()])
     finally:
         for pid_file in reversed(pid_files.values()):

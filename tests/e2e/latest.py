@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from footfall.events import Record
+from footfall.topic import Record
 
 from .helpers import Row, moment
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import psycopg
 
-from footfall import database
+from footfall.database import connections
 from footfall.settings import Settings
 
 from .helpers import Row
@@ -57,7 +57,7 @@ def found(settings: Settings, moment: datetime) -> tuple[dict[str, list[Row]], t
     The tables as they were then, moved to now, in a transaction that is rolled back: now() stands still in it. Events
     count as come when they happened.
     """
-    with psycopg.connect(database.owner(settings), options="-c timezone=UTC") as connection:
+    with psycopg.connect(connections.owner(settings), options="-c timezone=UTC") as connection:
         connection.execute("DELETE FROM visit_events WHERE event_time > %s", [moment])
         connection.execute("DELETE FROM sessions WHERE session_end > %s", [moment - OPEN])
         later: timedelta = connection.execute("SELECT now() - %s", [moment]).fetchall()[0][0]

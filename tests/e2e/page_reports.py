@@ -4,40 +4,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from footfall.visitors import Arrival
+from footfall.simulate.visitors import Arrival
 
 from .day import parsed, unix_ms
 from .helpers import moment
 
 COUNTRIES = (("AT", "AT-9"), ("US", None), ("JP", None), (None, None))
+Event = Mapping[str, Any]
+Report = tuple[int, str, dict[str, Any]]  # after how many ms a page says what, under which name
 
 
-def with_reports(arrivals: Iterable[Arrival]) -> list[Arrival]:
-    """What pages report by themselves, and a place for each visitor, beside what the simulated visitors do."""
-    found: list[Arrival] = []
-    for arrival in arrivals:
-        event = parsed(arrival.value)
-        if event is None:
-            found.append(arrival)
-            continue
-        chance = _hash(str(event.get("anonymousId")))
-        country, region = COUNTRIES[chance % 4]
-        event["context"]["location"] = {"country": country, "region": region}
-        if chance % 17 == 0:
-            event["context"]["dataCentre"] = True
-        found.append(arrival._replace(value=json.dumps(event, ensure_ascii=False).encode()))
-        if event["type"] == "page" and event.get("messageId") and unix_ms(event["timestamp"]) is not None:
-            found += [_report(arrival, event, number, *report) for number, report in enumerate(_reports(event))]
-    return sorted(found, key=lambda arrival: arrival.time)
+def odd_place(event: Event) -> dict[str, Any]:
+    """What is put into the context of a visitor's events: every kind of country, now and then a data centre."""
+    chance = chance_of(str(event.get("anonymousId")))
+    country, region = COUNTRIES[chance % 4]
+    place: dict[str, Any] = {"location": {"country": country, "region": region}}
+    return place | {"dataCentre": True} if chance % 17 == 0 else place
 
 
-def _reports(event: Mapping[str, Any]) -> Iterator[tuple[int, str, dict[str, Any]]]:
-    """After how many ms a page says what, under which name."""
-    chance = _hash(event["messageId"])
+def odd_reports(event: Event) -> Iterator[Report]:
+    """Something of everything that a page can report."""
+    chance = chance_of(event["messageId"])
     yield 700, "Element Viewed", {"element": "banner", "non_interaction": True}
     if chance % 3 == 0:
         yield 1900, "Element Clicked", {"element": "banner", "url": "https://partner.example.net/ä?a=1"}
@@ -52,6 +43,26 @@ def _reports(event: Mapping[str, Any]) -> Iterator[tuple[int, str, dict[str, Any
         yield 5700, "Link Clicked", {"url": f"https://partner.example.net/{chance % 3}"}
     if chance % 50 == 0:
         yield 6100, "Order Refunded", {"revenue": 12.3456, "currency": "usd" if chance % 100 else "eur"}
+
+
+def with_reports(
+    arrivals: Iterable[Arrival],
+    *,
+    place: Callable[[Event], Mapping[str, Any]] = odd_place,
+    reports: Callable[[Event], Iterable[Report]] = odd_reports,
+) -> list[Arrival]:
+    """What pages report by themselves, and a place for each visitor, beside what the simulated visitors do."""
+    found: list[Arrival] = []
+    for arrival in arrivals:
+        event = parsed(arrival.value)
+        if event is None:
+            found.append(arrival)
+            continue
+        event["context"].update(place(event))
+        found.append(arrival._replace(value=json.dumps(event, ensure_ascii=False).encode()))
+        if event["type"] == "page" and event.get("messageId") and unix_ms(event["timestamp"]) is not None:
+            found += [_report(arrival, event, number, *report) for number, report in enumerate(reports(event))]
+    return sorted(found, key=lambda arrival: arrival.time)
 
 
 _NO_ACT = {"non_interaction": True}
@@ -74,5 +85,6 @@ def _text(unix_ms: int) -> str:
     return moment(unix_ms).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _hash(text: str) -> int:
+def chance_of(text: str) -> int:
+    """A number that is as good as drawn, the same one for the same text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4])

@@ -44,11 +44,14 @@ def matches(expected: str, printed: str) -> bool:
     return re.fullmatch("".join(pattern), "".join(f"{line}\n" for line in _lines(printed))) is not None
 
 
-def write(page: str, root: Path) -> None:
-    """Write the files of the page below root."""
-    for title, text in files(page).items():
-        (root / title).parent.mkdir(parents=True, exist_ok=True)
-        (root / title).write_text(text)
+def follow(page: str, root: Path, environment: Mapping[str, str]) -> None:
+    """Do what a page says, in its order: write its files below root, run its commands there."""
+    for block in FENCE.finditer(page):
+        for title, text in files(block[0]).items():
+            (root / title).parent.mkdir(parents=True, exist_ok=True)
+            (root / title).write_text(text)
+        for step in steps(block[0]):
+            run(step, root, environment)
 
 
 def run(step: Step, root: Path, environment: Mapping[str, str]) -> None:
@@ -56,7 +59,7 @@ def run(step: Step, root: Path, environment: Mapping[str, str]) -> None:
     done = subprocess.run(
         ["bash", "-c", step.command],
         cwd=root, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, timeout=300,
+        text=True, timeout=900,
     )  # fmt: skip
     assert done.returncode == 0, f"$ {step.command}\n{done.stdout}"
     assert matches(step.output, done.stdout), f"$ {step.command}\n{done.stdout}\nthe page says\n{step.output}"

@@ -16,8 +16,8 @@ from statistics import mean, pstdev
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-from footfall.events import Record
 from footfall.settings import ROOT
+from footfall.topic import Record
 
 from .helpers import Row, minute, moment
 

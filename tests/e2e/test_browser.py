@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -135,19 +136,26 @@ def test_links_within_the_site_and_the_right_button_are_no_outbound_clicks(
 def test_scroll_depth_is_the_deepest_and_engaged_time_what_was_gained_since_the_last(
     shop: Shop, tabs: Tabs, arrived: Arrived
 ) -> None:
-    scroll = "<script>setTimeout(() => scrollTo(0, 780), 200); setTimeout(() => scrollTo(0, 0), 500)</script>"
+    # Back again once the page has seen that it was scrolled: a busy machine draws both in one frame.
+    scroll = """<script>
+      setTimeout(() => scrollTo(0, 780), 600)
+      addEventListener("scroll", () => scrollY ? scrollTo(0, 0) : fetch("/scrolled"))
+    </script>"""
     shop.add("/", '<body style="margin: 0"><div style="height: 3000px"></div>' + scroll)
+    begun = time.monotonic()
     tab = tabs.open(shop.url("/"))
     arrived("page")
+    wait_for("both ways", lambda: "/scrolled" in shop.site.asked, 60)
     other = tabs.open("about:blank")
     first = properties(arrived("Page Engaged"), "Page Engaged")[0]
+    took_ms = (time.monotonic() - begun) * 1000
     tabs.show(tab)
     tabs.show(other)
     tabs.show(tab)
     tabs.close(tab)
     whole = arrived("Web Vitals")
     assert first["non_interaction"] is True
-    assert 500 < first["engaged_ms"] < 20_000
+    assert 500 < first["engaged_ms"] < took_ms
     assert 40 < first["scroll_depth"] < 60
     assert len(named(whole, "Web Vitals")) == 1
 

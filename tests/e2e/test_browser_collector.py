@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from footfall import shop as demo_shop
-from footfall import shop_visitors
+from footfall.demo import browser
+from footfall.demo import shop as demo_shop
 from footfall.settings import Settings
 
 from .browser import Arrived, Shop, Tabs, call, name, named, paths, properties
@@ -128,7 +128,7 @@ def test_a_page_of_an_origin_that_the_site_does_not_list_is_refused(
 
 
 def test_the_demos_browsers_visit_its_shop_until_it_ends(running: Collector, tmp_path: Path) -> None:
-    if why := shop_visitors.missing():
+    if why := browser.missing():
         pytest.skip(why)
 
     def key_for(origins: list[str]) -> str:
@@ -140,7 +140,7 @@ def test_the_demos_browsers_visit_its_shop_until_it_ends(running: Collector, tmp
 
     with (
         demo_shop.serve(running.url, key_for) as address,
-        shop_visitors.visiting(address, 1, tmp_path / "log") as process,
+        browser.visiting(address, 1, tmp_path / "log") as process,
     ):
         wait_for("what they do", pages_seen, 90)
     assert process.returncode == 0, (tmp_path / "log").read_text()

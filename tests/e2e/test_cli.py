@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from odd_records import GOOD
 
-from footfall import cluster
-from footfall.events import record_count, sender
+from footfall.deploy import cluster
 from footfall.settings import ROOT, Settings
+from footfall.topic import record_count, sender
 from jobs.sql_suite import job_names
 
 from .commands import complaint, output, run
@@ -150,7 +150,7 @@ def test_a_misused_option_exits_with_2(stack: Settings) -> None:
     assert run("sesions").returncode == 2
 
 
-def test_a_file_that_cannot_be_loaded_is_told_in_one_line(topic: Settings, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_loaded_is_reported_in_one_line(topic: Settings, tmp_path: Path) -> None:
     missing = tmp_path / "missing.csv"
     assert complaint("load", str(missing), "--site", "shop", settings=topic) == (
         f"footfall: can't read {missing}: No such file or directory"

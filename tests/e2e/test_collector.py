@@ -17,14 +17,13 @@ import psycopg
 import pytest
 from conftest import free_port
 
-from footfall import database
-from footfall.http_load import drive, post
+from footfall.bench.http_load import drive, post
+from footfall.database import connections
 from footfall.settings import Settings
-from footfall.stack import control, kafka
 
 from .collectors import Collector, add_site, basic, certificate, collect, now_iso
 from .commands import FOOTFALL, complaint, output
-from .helpers import fresh_topic, wait_for
+from .helpers import away, fresh_topic, wait_for
 
 pytestmark = pytest.mark.cluster
 ORIGIN = "https://shop.example"
@@ -292,17 +291,14 @@ def test_a_site_is_known_within_seconds_and_served_while_postgres_is_away(stack:
     topic = fresh_topic(stack)
     with collect(topic, "") as collector:
         collector.write_key = add_site(topic, "fresh")
-        wait_for("the new site", lambda: collector.post("/v1/page", {"userId": "a"})[0] == 200, 10)
-        control._stop_postgres(topic)
-        try:
-            assert not database.answers(topic)
+        wait_for("the new site", lambda: collector.post("/v1/page", {"userId": "a"})[0] == 200, 10, patience=1)
+        with away(topic, "Postgres"):
+            assert not connections.answers(topic)
             for _ in range(20):
                 assert collector.post("/v1/page", {"userId": "b"})[0] == 200
-        finally:
-            control._start_postgres(topic)
         old = collector.write_key
         output("site", "rotate", "fresh", "--overlap", "0s", settings=topic)
-        wait_for("the end of the old key", lambda: collector.post("/v1/page", {"userId": "c"})[0] == 401, 10)
+        wait_for("the old key's end", lambda: collector.post("/v1/page", {"userId": "c"})[0] == 401, 10, patience=1)
         assert old == collector.write_key
 
 
@@ -311,15 +307,12 @@ def test_while_the_broker_is_away_the_answer_is_503_and_nothing_is_claimed(stack
     key = add_site(topic, "patient")
     with collect(topic, key) as collector:
         assert collector.post("/v1/page", {"userId": "before"})[0] == 200
-        kafka.stop(topic)
-        try:
+        with away(topic, "Kafka"):
             body = b'{"userId":"during"}'
             status, _, headers = collector.request("POST", "/v1/page", body, Authorization=basic(key))
             assert status == 503
             assert int(headers["retry-after"]) > 0
             wait_for("it to be unready", lambda: collector.request("GET", "/ready")[0] == 503, 60)
-        finally:
-            kafka.start(topic)
         wait_for("events again", lambda: collector.post("/v1/page", {"userId": "after"})[0] == 200, 60)
         assert len(events_of(collector, "after")) == 1
 
@@ -349,7 +342,7 @@ def test_what_is_wrong_with_the_start_is_one_line(stack: Settings) -> None:
 
 
 def test_the_role_of_the_collector_reads_no_table_of_visitors(stack: Settings) -> None:
-    with psycopg.connect(database.collector(stack)) as connection:
+    with psycopg.connect(connections.collector(stack)) as connection:
         for table in ("sessions", "late_events", "job_history"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(f"SELECT FROM {table}")

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
+from urllib.parse import quote
 
+import psycopg
 import pytest
+from psycopg import sql
 
-from footfall import cluster
-from footfall.events import Record, last_records, sender
-from footfall.load import load
+from footfall.database import connections
+from footfall.deploy import client, cluster, metrics, rest
+from footfall.loaders.load import load
 from footfall.settings import ROOT, Settings
-from footfall.stack import control, flink, postgres
-from footfall.visitors import heartbeat
+from footfall.simulate.visitors import heartbeat
+from footfall.stack import control, flink
+from footfall.topic import Record, last_records, sender
 
-from . import added_up, anomaly_rows, counted_people, live, readers
+from . import anomaly_rows, audience, live, readers, rollups
 from .helpers import (
     Row,
-    add_up,
     asked,
     assert_same_rows,
+    away,
     cancel,
     completed_checkpoints,
     count,
@@ -29,6 +33,7 @@ from .helpers import (
     fresh_topic,
     hashable,
     moment,
+    refresh_rollups,
     rows,
     start_job,
     totals,
@@ -44,7 +49,7 @@ TABLES = (
     "sessions", "page_views_per_minute", "visit_events", "arrivals_per_minute", "late_events", "rejected_events",
 )  # fmt: skip
 NOTHING = ("custom_events_per_minute", "engagement_per_minute", "elements_per_minute")  # readers only look
-TOTALS = (*added_up.TABLES, *counted_people.TABLES)
+TOTALS = (*rollups.TABLES, *audience.TABLES)
 TWO_HOURS_MS = 7_200_000
 MOMENTS = (datetime(2014, 1, 15, 20, tzinfo=UTC), datetime(2014, 1, 22, 23, 59, 58, tzinfo=UTC))
 
@@ -78,11 +83,11 @@ def log(stack: Settings, messages: list[readers.Message]) -> Log:
     settings = fresh_topic(stack)
     write(settings, messages)
     truncate(settings, *TABLES, *NOTHING, *TOTALS, "last_records", "visit_days")
-    cluster.run(settings, TABLES, parallelism=2, set_=["state.backend.type=rocksdb"])
-    add_up(settings)
+    client.run(settings, TABLES, parallelism=2, set_=["state.backend.type=rocksdb"])
+    refresh_rollups(settings)
     records = last_records(settings, len(messages))
     found = {table: rows(settings, table) for table in (*TABLES, "last_records")}
-    return Log(settings, records, found | totals(settings, TOTALS, counted_people.QUERIES))
+    return Log(settings, records, found | totals(settings, TOTALS, audience.QUERIES))
 
 
 def write(settings: Settings, messages: Sequence[readers.Message]) -> None:
@@ -111,7 +116,7 @@ def test_a_loaded_file_gives_the_sessions_of_the_independent_sessionizer(
     loaded = load(settings, readers.FILE, readers.SITE)
     assert (loaded.count, loaded.untimed, loaded.late) == (len(requests), 0, 0)
     truncate(settings, "sessions")
-    cluster.run(settings, ["sessions"], set_=["state.backend.type=rocksdb"])
+    client.run(settings, ["sessions"], set_=["state.backend.type=rocksdb"])
     assert_same_rows(rows(settings, "sessions"), sessions)
 
 
@@ -119,7 +124,7 @@ def test_shuffled_arrival_copies_and_parallelism_change_no_session(log: Log, ses
     assert_same_rows(log.tables["sessions"], sessions)
 
 
-def test_visits_told_from_their_events_are_the_sessions(log: Log, requests: list[readers.Request]) -> None:
+def test_visits_made_of_their_events_are_the_sessions(log: Log, requests: list[readers.Request]) -> None:
     assert_same_rows(log.tables["visit_events"], readers.visit_events(requests))
     columns = (
         "site, visitor_id, session_start, session_end, duration_ms, page_view_count, event_count, entry_page, exit_page"
@@ -160,12 +165,12 @@ def expected_totals(log: Log, requests: list[readers.Request], sessions: list[Ro
         "page_views_per_minute": readers.page_views(requests),
         "arrivals_per_minute": readers.arrivals(log.records), **{name: [] for name in NOTHING},
     }  # fmt: skip
-    sites = added_up.Sites({}, {})
-    return added_up.added_up(tables, sites) | counted_people.counted_people(tables, sites)
+    sites = rollups.Sites({}, {})
+    return rollups.rollups(tables, sites) | audience.audience(tables, sites)
 
 
 @pytest.mark.parametrize("table", TOTALS)
-def test_what_is_added_up_is_what_the_file_gives(log: Log, expected_totals: dict[str, list[Row]], table: str) -> None:
+def test_what_is_rolled_up_is_what_the_file_gives(log: Log, expected_totals: dict[str, list[Row]], table: str) -> None:
     assert_same_rows(log.tables[table], hashable(expected_totals[table]))
     none = ("elements", "custom_events", "actions", "links", "attribution", "shared_visitors")
     assert bool(expected_totals[table]) is (table not in none)
@@ -192,18 +197,18 @@ def test_who_was_there_at_a_moment_is_what_the_file_gives(
         assert_same_rows(found[view], expected[view])
 
 
-def test_a_second_run_into_the_filled_tables_changes_no_row(log: Log) -> None:
+def test_a_second_run_on_the_heap_changes_no_row_and_writes_those_that_are_missing(log: Log) -> None:
     for table in TABLES:
         assert_same_rows(rows(log.settings, table), log.tables[table])
-    cluster.run(log.settings, TABLES, parallelism=2)
+    delete_half(log.settings, "sessions")
+    client.run(log.settings, TABLES, parallelism=2, set_=["state.backend.type=hashmap"])
     for table in TABLES:
         assert_same_rows(rows(log.settings, table), log.tables[table])
 
 
-def test_state_on_the_heap_gives_the_same_sessions_as_rocksdb(log: Log) -> None:
-    truncate(log.settings, "sessions")
-    cluster.run(log.settings, ["sessions"], set_=["state.backend.type=hashmap"])
-    assert_same_rows(rows(log.settings, "sessions"), log.tables["sessions"])
+def delete_half(settings: Settings, table: str) -> None:
+    with psycopg.connect(connections.owner(settings)) as connection:
+        connection.execute(sql.SQL("DELETE FROM {} WHERE session_id < '8'").format(sql.Identifier(table)))
 
 
 @pytest.fixture
@@ -224,21 +229,6 @@ def running(stack: Settings, messages: list[readers.Message]) -> Iterator[tuple[
         cancel(settings, job)
 
 
-def test_flink_serves_the_metrics_that_alert_rules_ask_of_it(running: tuple[Settings, cluster.Job]) -> None:
-    """Its REST API has those of the Prometheus reporter, which sets their scope before the name."""
-    settings, job = running
-    rules = [path.read_text() for path in (ROOT / "dashboards" / "alerts").glob("*.json")]
-    asked_of = dict(re.findall(r"flink_(jobmanager_job|taskmanager_job_task_operator)_(\w+)", " ".join(rules)))
-    vertices = [""] + [f"/vertices/{one['id']}" for one in flink.rest(settings, f"/jobs/{job.id}")["vertices"]]
-
-    def served() -> set[str]:
-        found = [flink.rest(settings, f"/jobs/{job.id}{vertex}/metrics") for vertex in vertices]
-        return {metric["id"].rpartition(".")[2] for metrics in found for metric in metrics}
-
-    assert len(asked_of) == 2
-    wait_for("Flink to tell its metrics", lambda: set(asked_of.values()) <= served())
-
-
 def test_a_task_manager_killed_halfway_changes_no_session(
     running: tuple[Settings, cluster.Job], messages: list[readers.Message], sessions: list[Row]
 ) -> None:
@@ -249,37 +239,59 @@ def test_a_task_manager_killed_halfway_changes_no_session(
     task_manager.kill()
     control.up(settings, print)
     started = task_manager_ids(settings) - known
-    finish_and_compare(settings, job, messages, sessions)
+    write(settings, messages[len(messages) // 2 :])
+    wait_for("the job to notice what happened", lambda: failures(settings, job))
+    finish_and_compare(settings, job, sessions)
     assert started, "`up` returned before the new task manager offered its slots"
 
 
-def test_a_database_that_is_gone_for_a_while_changes_no_session(
+def test_a_database_that_is_gone_for_a_while_changes_no_session_and_flink_tells_its_metrics(
     running: tuple[Settings, cluster.Job], messages: list[readers.Message], sessions: list[Row]
 ) -> None:
     settings, job = running
-    postgres.stop(settings.home / "data" / "postgres")
-    finish_and_compare(settings, job, messages, sessions, lambda: control.up(settings, print))
+    await_metrics(settings, job)
+    with away(settings, "Postgres"):
+        write(settings, messages[len(messages) // 2 :])
+        wait_for("the sink to notice what happened", lambda: waited_ms(settings, job))
+    finish_and_compare(settings, job, sessions)
+    assert failures(settings, job) == [], "the job waits for it"
+
+
+def await_metrics(settings: Settings, job: cluster.Job) -> None:
+    """Wait until Flink's REST API has what alert rules ask of its Prometheus reporter, which sets a scope before."""
+    rules = [path.read_text() for path in (ROOT / "dashboards" / "alerts").glob("*.json")]
+    asked_of = dict(re.findall(r"flink_(jobmanager_job|taskmanager_job_task_operator)_(\w+)", " ".join(rules)))
+    vertices = [""] + [f"/vertices/{one['id']}" for one in rest.call(settings, f"/jobs/{job.id}")["vertices"]]
+
+    def served() -> set[str]:
+        found = [rest.call(settings, f"/jobs/{job.id}{vertex}/metrics") for vertex in vertices]
+        return {metric["id"].rpartition(".")[2] for metrics in found for metric in metrics}
+
+    assert len(asked_of) == 2
+    wait_for("Flink to tell its metrics", lambda: set(asked_of.values()) <= served())
+
+
+def waited_ms(settings: Settings, job: cluster.Job) -> float:
+    """For how long the sink of a job has not been able to write, in ms."""
+    found = [0.0]
+    for vertex in rest.call(settings, f"/jobs/{job.id}")["vertices"]:
+        path = f"/jobs/{job.id}/vertices/{vertex['id']}/subtasks/metrics"
+        names = [one["id"] for one in rest.call(settings, path) if one["id"].endswith(".waitedMillis")]
+        for name in names:
+            found += [float(one["max"]) for one in rest.call(settings, f"{path}?get={quote(name)}&agg=max")]
+    return max(found)
 
 
 def task_manager_ids(settings: Settings) -> set[str]:
-    return {manager["id"] for manager in flink.rest(settings, "/taskmanagers")["taskmanagers"]}
+    return {manager["id"] for manager in rest.call(settings, "/taskmanagers")["taskmanagers"]}
 
 
-def finish_and_compare(
-    settings: Settings,
-    job: cluster.Job,
-    messages: list[readers.Message],
-    sessions: list[Row],
-    repair: Callable[[], object] = lambda: None,
-) -> None:
-    """Write the second half; once the job has failed, repair; close all windows and compare the table."""
-    write(settings, messages[len(messages) // 2 :])
-    wait_for("the job to notice what happened", lambda: failures(settings, job))
-    repair()
+def finish_and_compare(settings: Settings, job: cluster.Job, sessions: list[Row]) -> None:
+    """Close all windows and compare the table."""
     closing = moment(max(int(row[3].timestamp() * 1000) for row in sessions) + TWO_HOURS_MS)
     with sender(settings) as topic:
         for partition in topic.partitions():
             topic.send(None, heartbeat(readers.SITE, closing, partition), partition)
     wait_for("all sessions", lambda: count(settings, "sessions") >= len(sessions))
     assert_same_rows(rows(settings, "sessions"), sessions)
-    assert cluster.dropped_rows(settings, job) == 0
+    assert metrics.dropped_rows(settings, job) == 0

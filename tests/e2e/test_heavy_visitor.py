@@ -10,9 +10,9 @@ from itertools import pairwise
 
 import pytest
 
-from footfall import cluster
-from footfall.events import iso, sender
+from footfall.deploy import client
 from footfall.settings import Settings
+from footfall.topic import iso, sender
 
 from .helpers import asked, fresh_topic, truncate
 
@@ -50,7 +50,7 @@ def test_a_visitor_with_50_000_events_a_day_is_counted_to_the_last_one(stack: Se
             }  # fmt: skip
             topic.send(b"kiosk:v", json.dumps(event).encode())
     truncate(settings, *TABLES)
-    cluster.run(settings, TABLES)
+    client.run(settings, TABLES)
 
     visits: list[list[tuple[datetime, str, bool]]] = [[]]
     for event_before, event_now in pairwise([None, *events]):

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from footfall import database, sites
+from footfall.admin import sites
+from footfall.admin.site_options import Options
 from footfall.collector.consent import Consent
-from footfall.events import last_records, milliseconds, record_count
-from footfall.imports.snowplow import COLUMNS
+from footfall.database import connections
+from footfall.loaders.snowplow import COLUMNS
 from footfall.settings import ROOT, Settings
-from footfall.site_options import Options
+from footfall.topic import last_records, milliseconds, record_count
 
 from .collectors import collect
 from .commands import complaint, output
@@ -30,9 +31,9 @@ MINUTE = 60_000
 
 @pytest.fixture(scope="module", autouse=True)
 def site(stack: Settings) -> Iterator[None]:
-    sites.ensure(database.owner(stack), SITE, Options(default_consent=Consent.FULL))
+    sites.ensure(connections.owner(stack), SITE, Options(default_consent=Consent.FULL))
     yield
-    sites.remove(database.owner(stack), SITE)
+    sites.remove(connections.owner(stack), SITE)
 
 
 @pytest.fixture
@@ -216,7 +217,7 @@ def test_a_server_tells_what_it_knows_with_segment_s_own_library(stack: Settings
     assert spec.loader
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)
-    with collect(topic, sites.ensure(database.owner(stack), SITE)) as collector:
+    with collect(topic, sites.ensure(connections.owner(stack), SITE)) as collector:
         example.main(collector.url, collector.write_key)
         written = {event["type"]: event for event in collector.written()}
     assert sorted(written) == ["identify", "page", "track"]

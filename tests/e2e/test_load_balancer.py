@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from conftest import free_port
 
-from footfall.http_load import drive, post
+from footfall.bench.http_load import drive, post
 from footfall.settings import ROOT, Settings
 
 from .collectors import Collector, add_site, certificate, collect, kill, start, values

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from odd_records import GOOD, odd_records
 
-from footfall.events import sender
 from footfall.settings import ROOT, Settings
-from footfall.sql_runner import TESTS
+from footfall.testing.runner import TESTS
+from footfall.topic import sender
 
 from .commands import complaint, output, run
 from .helpers import fresh_topic, rows, truncate
@@ -27,12 +27,12 @@ AT = {"timestamp": "2026-01-31T12:00:00.000Z", "receivedAt": "2026-01-31T12:00:0
 RECORD = """
 import sys
 from pathlib import Path
-from footfall.preview_input import topic_records
-from footfall.pseudonyms import read_key
+from footfall.preview.input import topic_records
+from footfall.preview.pseudonyms import read_key
 from footfall.settings import load_settings
-from footfall.sql_record import record_case
-from footfall.sql_runner import Runner
-from footfall.suite import SQL
+from footfall.preview.record_case import record_case
+from footfall.testing.runner import Runner
+from footfall.project.catalog import SQL
 
 settings = load_settings()
 records, key = topic_records(settings, 5000), read_key(settings.home / "pseudonyms.key")
@@ -105,7 +105,7 @@ def test_a_case_is_recorded_from_the_topic_without_the_visitor(topic: Settings, 
     assert "Ada" not in text
 
 
-def test_what_can_not_be_recorded_is_told_and_nothing_is_written(topic: Settings) -> None:
+def test_what_can_not_be_recorded_is_reported_and_nothing_is_written(topic: Settings) -> None:
     before = (TESTS / "sessions.yml").read_bytes()
     record = ("test", "sessions", "--record", "x", "--last", "5000", "--where")
     assert "none of the events read" in complaint(*record, "site = 'nobody'", settings=topic)

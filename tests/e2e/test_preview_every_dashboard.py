@@ -13,9 +13,9 @@ import pytest
 from conftest import Tables
 from dashboard_rows import fill
 
-from footfall.grafana import files
+from footfall.grafana import resources
+from footfall.project.catalog import DASHBOARDS
 from footfall.settings import ROOT
-from footfall.suite import DASHBOARDS
 
 from .previews import previewing
 
@@ -23,7 +23,7 @@ pytest_plugins = ("e2e.browser_fixtures",)
 
 PICTURES = ROOT / "build" / "screenshots"
 WIDTHS = {1440: 900, 390: 844}
-BOARDS = {thing.uid: thing.content for thing in files.read(DASHBOARDS) if thing.kind == files.DASHBOARD}
+BOARDS = {thing.uid: thing.content for thing in resources.read(DASHBOARDS) if thing.kind == resources.DASHBOARD}
 CHOSEN = {"visits": "&var-visit=s10"}
 # Panels that have nothing to show of this shop, and why.
 EMPTY = {

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from footfall import cluster
+from footfall.deploy import cluster
 from footfall.settings import Settings
 from footfall.stack import preview
 

@@ -11,14 +11,16 @@ from typing import NamedTuple
 import psycopg
 import pytest
 
-from footfall import cluster, database, sites
-from footfall.events import last_records, sender
+from footfall.admin import sites
+from footfall.admin.site_options import Options
+from footfall.database import connections
+from footfall.deploy import client
 from footfall.settings import Settings
-from footfall.site_options import Options
-from footfall.visitors import Arrival, arrivals, heartbeat
+from footfall.simulate.visitors import Arrival, arrivals, heartbeat
+from footfall.topic import last_records, sender
 
-from . import added_up, anomaly_rows, counted_people, day, live
-from .helpers import Row, add_up, assert_same_rows, fresh_topic, hashable, rows, totals, truncate
+from . import anomaly_rows, audience, day, live, rollups
+from .helpers import Row, assert_same_rows, fresh_topic, hashable, refresh_rollups, rows, totals, truncate
 from .page_reports import with_reports
 
 pytestmark = pytest.mark.cluster
@@ -27,7 +29,7 @@ JOBS = (
     "engagement_per_minute", "custom_events_per_minute", "user_traits",
 )  # fmt: skip
 TABLES = sorted({*JOBS, "elements_per_minute", "web_vitals", "last_records"})
-TOTALS = (*added_up.TABLES, *counted_people.TABLES)
+TOTALS = (*rollups.TABLES, *audience.TABLES)
 ZONE, GOALS = "America/New_York", ("Order Completed", "Signed Up")
 START = datetime(2026, 1, 30, 15, tzinfo=UTC)
 # More goes wrong than on an ordinary day.
@@ -74,24 +76,24 @@ def clockwork() -> Iterator[Arrival]:
 @pytest.fixture(scope="module")
 def simulated(stack: Settings) -> Iterator[Day]:
     settings = fresh_topic(stack)
-    owner = database.owner(settings)
+    owner = connections.owner(settings)
     sites.ensure(owner, "shop", Options(timezone=ZONE, goals=GOALS, traits=day.TRAITS["shop"]))
     with sender(settings, linger_ms=100) as topic:
         with pytest.MonkeyPatch.context() as patch:
             for name, share in SHARES.items():
-                patch.setattr(f"footfall.visitors.{name}", share)
+                patch.setattr(f"footfall.simulate.visitors.{name}", share)
             for arrival in visitors():
                 topic.send(arrival.key, arrival.value)
         for partition in topic.partitions():
             topic.send(None, heartbeat("shop", arrival.time, partition), partition)
         sent = topic.sent
     truncate(settings, *TABLES, *TOTALS, "visit_days")
-    cluster.run(settings, JOBS, parallelism=2)
-    add_up(settings)
-    found = written(settings) | totals(settings, TOTALS, counted_people.QUERIES)
+    client.run(settings, JOBS, parallelism=2)
+    refresh_rollups(settings)
+    found = written(settings) | totals(settings, TOTALS, audience.QUERIES)
     expected = day.tables(last_records(settings, sent))
-    zones_and_goals = added_up.Sites({"shop": ZONE}, {"shop": GOALS})
-    expected |= added_up.added_up(expected, zones_and_goals) | counted_people.counted_people(expected, zones_and_goals)
+    zones_and_goals = rollups.Sites({"shop": ZONE}, {"shop": GOALS})
+    expected |= rollups.rollups(expected, zones_and_goals) | audience.audience(expected, zones_and_goals)
     yield Day(settings, found, expected)
     sites.remove(owner, "shop")
 
@@ -99,7 +101,9 @@ def simulated(stack: Settings) -> Iterator[Day]:
 def written(settings: Settings) -> dict[str, list[Row]]:
     """The rows of each table that the jobs write."""
     found = {table: rows(settings, table) for table in TABLES if table != "user_traits"}
-    with psycopg.connect(database.owner(settings), options="-c timezone=UTC") as connection:  # nobody else may read it
+    with psycopg.connect(
+        connections.owner(settings), options="-c timezone=UTC"
+    ) as connection:  # nobody else may read it
         return found | {"user_traits": connection.execute("SELECT * FROM user_traits").fetchall()}
 
 
@@ -149,7 +153,7 @@ def test_the_day_has_all_that_the_definitions_speak_of(simulated: Day) -> None:
 def test_all_jobs_as_one_make_the_same_tables(simulated: Day) -> None:
     """After all others: it writes the tables anew."""
     truncate(simulated.settings, *TABLES, *TOTALS, "visit_days")
-    cluster.run(simulated.settings, ["all_jobs"], parallelism=2)
-    add_up(simulated.settings)
+    client.run(simulated.settings, ["all_jobs"], parallelism=2)
+    refresh_rollups(simulated.settings)
     for table, found in written(simulated.settings).items():
         assert_same_rows(found, hashable(simulated.expected[table]))

@@ -10,10 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
-from footfall import cluster, database, sites
-from footfall.events import iso, last_records, sender
+from footfall.admin import sites
+from footfall.admin.site_options import Options
+from footfall.database import connections
+from footfall.deploy import client
 from footfall.settings import Settings
-from footfall.site_options import Options
+from footfall.topic import iso, last_records, sender
 
 from .helpers import Row, asked, assert_same_rows, fresh_topic, moment, truncate
 
@@ -49,7 +51,7 @@ def test_any_order_of_arrival_gives_the_latest_trait_of_each_user_and_the_last_r
 ) -> None:
     chance = random.Random(16)
     settings = fresh_topic(stack)
-    sites.ensure(database.owner(settings), SITE, Options(traits=LISTED))
+    sites.ensure(connections.owner(settings), SITE, Options(traits=LISTED))
     sent = [identify(number, chance) for number in range(EVENTS)]
     arrivals = [(time + timedelta(seconds=chance.uniform(0, 59)), event) for time, event in sent]
     arrivals += [(arrival + timedelta(seconds=chance.uniform(0, 600)), event) for arrival, event in arrivals[::5]]
@@ -75,9 +77,9 @@ def test_any_order_of_arrival_gives_the_latest_trait_of_each_user_and_the_last_r
 
     truncate(settings, *TABLES)
     for _ in range(2):  # the second time into filled tables
-        cluster.run(settings, JOBS, parallelism=2)
-        with psycopg.connect(database.owner(settings), options="-c timezone=UTC") as connection:
+        client.run(settings, JOBS, parallelism=2)
+        with psycopg.connect(connections.owner(settings), options="-c timezone=UTC") as connection:
             assert_same_rows(connection.execute("SELECT * FROM user_traits").fetchall(), traits)
         assert_same_rows(asked(settings, "SELECT * FROM last_records"), list(ends.values()))
     truncate(settings, *TABLES)
-    sites.remove(database.owner(settings), SITE)
+    sites.remove(connections.owner(settings), SITE)

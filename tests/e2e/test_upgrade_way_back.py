@@ -12,12 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from footfall import cluster, job_history
-from footfall.events import iso, sender
+from footfall.deploy import cluster, history
 from footfall.settings import Settings
+from footfall.stack import flink
+from footfall.topic import iso, sender
 
 from .checkout import Checkout, Edit
-from .helpers import asked, cancel, fresh_topic, rows, truncate, wait_for
+from .helpers import asked, fresh_topic, rows, stop_all, truncate, wait_for
 
 pytestmark = pytest.mark.cluster
 JOB = "late_events"
@@ -37,8 +38,7 @@ def topic(stack: Settings) -> Iterator[Settings]:
     settings = fresh_topic(stack)
     truncate(settings, JOB)
     yield settings
-    for job in cluster.jobs(settings):
-        cancel(settings, job)
+    stop_all(settings)
 
 
 @contextmanager
@@ -77,6 +77,7 @@ def test_a_version_that_fails_once_it_runs_gives_way_to_the_old_one(
     checkout.output("submit", JOB, settings=topic)
     with late_visitor(topic) as sent:
         wait_for("events before", lambda: len(rows(topic, JOB)) > 10)
+        manager = flink.task_manager(topic)
         checkout.edit(edit, file)
         failed = checkout.run("upgrade", JOB, *options, settings=topic)
         until = len(sent) + 20
@@ -94,6 +95,7 @@ def test_a_version_that_fails_once_it_runs_gives_way_to_the_old_one(
     assert {row[8] for row in rows(topic, JOB)} == {None}  # event_name, as the old SQL tells it
     cluster.refuse_failed(topic, running.id)
 
-    [newest, *_] = [entry for entry in job_history.entries(topic, JOB) if entry.action == "failed"]
+    assert flink.task_manager(topic) == manager  # no row ends it
+    [newest, *_] = [entry for entry in history.entries(topic, JOB) if entry.action == "failed"]
     assert reason in newest.note
     assert asked(topic, "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'replay%'") == []

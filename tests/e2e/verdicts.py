@@ -6,12 +6,12 @@ import json
 import sys
 from pathlib import Path
 
-from footfall import cluster
-from footfall.job_planner import Planner
-from footfall.job_report import as_dict
-from footfall.job_versions import read_version
+from footfall.deploy import cluster
+from footfall.deploy.plan import verdict
+from footfall.deploy.report import as_dict
+from footfall.deploy.restore_check import Planner
+from footfall.deploy.versions import read_version
 from footfall.settings import load_settings
-from footfall.verdict import verdict
 
 
 def main(job: str, *folders: str) -> None:

@@ -1,6 +1,6 @@
 -- conversion-drop: a goal in each tenth of 1,000 visits two days ago, and in none of 500 of the last hours.
 
--- as: owner, as visits are added up by the owner alone
+-- as: owner, as only the owner writes roll-ups
 INSERT INTO traffic (site, grain, breakdown, period_start, is_bot, visit_count, page_view_count, bounce_count,
   engaged_visit_count, duration_ms, engaged_ms, goal_count)
 VALUES

@@ -8,11 +8,9 @@ CREATE TABLE page_views_per_minute (
   visitor_count BIGINT NOT NULL COMMENT 'distinct visitors of this page in this minute; do not add up over minutes',
   PRIMARY KEY (site, window_start, page_path) NOT ENFORCED
 ) WITH (
-  'connector' = 'jdbc',
+  'connector' = 'postgres',
   'url' = '${POSTGRES_JDBC_URL}',
   'table-name' = 'page_views_per_minute',
   'username' = '${POSTGRES_WRITER_USER}',
-  'password' = '${POSTGRES_WRITER_PASSWORD}',
-  'sink.buffer-flush.max-rows' = '5000',
-  'sink.buffer-flush.interval' = '1s'
+  'password' = '${POSTGRES_WRITER_PASSWORD}'
 );

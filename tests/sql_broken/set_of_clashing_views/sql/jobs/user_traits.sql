@@ -1,7 +1,7 @@
 -- user_traits: one row per visitor, user and trait, with what the latest identify call said of it.
 -- The latest by event time and message id of each minute. Windows close in their order, and a row is written by its key:
 -- what stays is the latest of all, whatever the order of arrival. Copies need not be taken out first: the greatest of
--- equal texts is that text. Postgres keeps of it what the site lists, see sql/postgres/migrations/0016_traits.sql.
+-- equal texts is that text. Postgres keeps of it what the site lists: sql/postgres/functions/keep_listed_trait.sql.
 CREATE TEMPORARY VIEW packed_events AS
 SELECT
   site,

@@ -1,0 +1,1 @@
+"""`footfall demo`: everything up, a day of visitors, a shop to click through."""

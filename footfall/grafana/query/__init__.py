@@ -1,0 +1,1 @@
+"""How Grafana queries: times, variables and macros of a dashboard, and the frames of its answers."""

@@ -1,0 +1,1 @@
+"""Files of dashboards/ and a Grafana server kept the same: push, diff and pull."""

@@ -1,0 +1,1 @@
+"""Visitors who are made up, the same ones for the same seed, and their events."""

@@ -1,0 +1,14 @@
+-- actions_between: actions of these times: up to six hours one by one, up to eight days by the hours that they touch,
+-- else by days
+CREATE OR REPLACE FUNCTION actions_between(site_name text, begins timestamptz, ends timestamptz) RETURNS SETOF actions
+LANGUAGE sql STABLE AS $$
+  SELECT * FROM actions WHERE site = site_name AND grain = fine_grain_of(begins, ends)
+    AND period_start >= first_period_of(site_name, begins, ends) AND period_start < ends
+  UNION ALL
+  SELECT site, 'minute', date_trunc('minute', event_time), event_type, event_name, currency, event_count, revenue
+  FROM action_events
+  WHERE site = site_name AND event_time BETWEEN begins AND ends AND fine_grain_of(begins, ends) = 'minute'
+$$;
+COMMENT ON FUNCTION actions_between IS
+  'actions of these times: up to six hours one by one, up to eight days by the hours that they touch, else by days';
+GRANT EXECUTE ON FUNCTION actions_between TO footfall_reader;

@@ -1,0 +1,5 @@
+-- elements_per_minute.enqueue_rollup_deleted: enqueue_rollup gets the rows of elements_per_minute that a statement
+-- removed
+CREATE OR REPLACE TRIGGER enqueue_rollup_deleted AFTER DELETE ON elements_per_minute
+REFERENCING OLD TABLE AS touched_rows
+FOR EACH STATEMENT EXECUTE FUNCTION enqueue_rollup('elements');

@@ -1,0 +1,4 @@
+-- sessions.enqueue_visit_updated_to: enqueue_visit gets the rows of sessions that a statement changed, as they are
+CREATE OR REPLACE TRIGGER enqueue_visit_updated_to AFTER UPDATE ON sessions
+REFERENCING NEW TABLE AS touched_rows
+FOR EACH STATEMENT EXECUTE FUNCTION enqueue_visit();

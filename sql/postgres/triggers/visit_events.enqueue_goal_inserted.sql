@@ -1,0 +1,4 @@
+-- visit_events.enqueue_goal_inserted: enqueue_goal gets the rows of visit_events that a statement wrote
+CREATE OR REPLACE TRIGGER enqueue_goal_inserted AFTER INSERT ON visit_events
+REFERENCING NEW TABLE AS touched_rows
+FOR EACH STATEMENT EXECUTE FUNCTION enqueue_goal();

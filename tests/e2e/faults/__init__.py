@@ -1,0 +1,1 @@
+"""A campaign of faults: whatever is killed, stopped or filled up under load, the tables are what the log gives."""

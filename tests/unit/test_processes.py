@@ -1,0 +1,71 @@
+"""Processes that are found again by their pid files, and stopped."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from footfall.stack import processes
+
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+
+
+def started(folder: Path, *arguments: str) -> tuple[psutil.Process, Path]:
+    pid_file = folder / "run" / "part.pid"
+    return processes.start("a part", [*arguments], os.environ, pid_file, folder / "part.log"), pid_file
+
+
+def test_a_process_is_stopped_and_nothing_is_left_of_it(tmp_path: Path) -> None:
+    process, pid_file = started(tmp_path, "sleep", "60")
+    assert processes.stop(pid_file)
+    assert not process.is_running()
+    assert not pid_file.exists()
+    assert not processes.stop(pid_file)
+
+
+def test_a_process_that_does_not_listen_is_made_to_end(tmp_path: Path) -> None:
+    process, pid_file = started(tmp_path, sys.executable, "-c", DEAF)
+    while not (tmp_path / "part.log").read_text():
+        time.sleep(0.05)
+    assert processes.stop(pid_file, timeout=0.2)
+    assert not process.is_running()
+
+
+def test_a_process_is_stopped_whose_parent_takes_no_notice_of_its_end(tmp_path: Path) -> None:
+    """As `footfall down` beside the program that started the stack: the ended process stays a zombie of that."""
+    start = (
+        "import os, sys, time; from pathlib import Path; from footfall.stack import processes;"
+        " processes.start('a part', ['sleep', '60'], os.environ, Path(sys.argv[1]), Path(sys.argv[2]));"
+        " print('started', flush=True); time.sleep(60)"
+    )
+    pid_file = tmp_path / "part.pid"
+    command = [sys.executable, "-c", start, str(pid_file), str(tmp_path / "part.log")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        assert parent.stdout.readline() == "started\n"
+        begun = time.monotonic()
+        assert processes.stop(pid_file)
+        assert time.monotonic() - begun < 10
+        parent.kill()
+
+
+def test_of_processes_those_are_left_that_go_on_and_not_those_that_nobody_took_notice_of(tmp_path: Path) -> None:
+    start = (
+        "import subprocess, time; ends, goes_on = (subprocess.Popen(['sleep', n]) for n in ('0', '60'));"
+        " print(ends.pid, goes_on.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", start], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        ends, goes_on = (psutil.Process(int(pid)) for pid in parent.stdout.readline().split())
+        assert processes.wait([ends], 10) == []
+        assert ends.status() == psutil.STATUS_ZOMBIE
+        assert processes.wait([ends, goes_on], 0.1) == [goes_on]
+        begun = time.monotonic()
+        processes.end([goes_on], seconds=10)
+        assert time.monotonic() - begun < 5
+        parent.kill()
