@@ -88,11 +88,12 @@ def migrate(owner: str) -> list[str]:
     """Bring the database to the tables, functions, views and triggers of sql/postgres; a sentence for each change.
 
     owner: connection string; without an sslmode in it, loopback is spoken to in clear and all others with TLS.
-    Raises DatabaseError with the file that failed.
+    A second one that begins meanwhile waits, and finds nothing to do. Raises DatabaseError with the file that failed.
     """
     files = _objects()
     said = []
     with connections.connect(owner) as connection:  # dbmate's own words for a wrong password are longer
+        connection.execute(objects.ONE_AT_A_TIME)
         if _missing(connection):
             objects.apply_first(connection, [it for it in files if it.key == NEEDED_BY_MIGRATIONS])
             said = [f"applied {name}" for name in _migrate_tables(owner)]

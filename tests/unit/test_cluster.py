@@ -39,7 +39,7 @@ def test_a_job_tells_a_place_only_in_partitions_that_it_has_read_something_of(mo
 def test_what_flink_does_not_bring_to_an_end_is_said_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     def call(_settings: Settings, path: str, *_: object, **__: object) -> Any:
         if path == "/jobs/j":
-            return {"vertices": [{"status": "RUNNING"}]}
+            return {"state": "RUNNING", "vertices": [{"status": "RUNNING"}]}
         if path == "/jobs/overview":
             return {"jobs": [{"jid": "j", "name": "sessions", "state": "CANCELLING"}]}
         return {"request-id": "r", "status": {"id": "IN_PROGRESS"}}
