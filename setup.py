@@ -49,6 +49,7 @@ setup(
             "pytest",
             "aiosmtpd",  # a mail server on loopback, to which alerts are sent
             "pytest-xdist",  # what needs the stack, and what does not, at the same time
+            "pytest-timeout",  # a test that hangs fails, and says where it was
             "ruff",
             "mypy",
             "import-linter",  # who may import whom: pyproject.toml

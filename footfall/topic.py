@@ -22,7 +22,7 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 _EPOCH = datetime(1970, 1, 1)
 YEAR_10000 = 253_402_300_800_000  # Unix time in ms at which the times end that a date of four digits can hold
 LATENESS_MS = 60_000  # the bound of sql/views/received_events.sql
-LOOK_SECONDS = 30  # how long to look for what follows an offset
+LOOK_SECONDS = 30  # how long to wait for what follows an offset
 FLUSH_EVERY = 20_000  # records: the producer's queue has no bound of its own, and what waits in it too long expires
 
 
@@ -113,16 +113,31 @@ def last_records(settings: Settings, count: int | None = None) -> list[Record]:
     """The newest records, up to count of each partition, or all that the topic holds now; by the broker's time."""
     with open_consumer(settings) as (consumer, partitions):
         ends, beginnings = consumer.end_offsets(partitions), consumer.beginning_offsets(partitions)
-        wanted = 0
         for partition in partitions:
             start = beginnings[partition] if count is None else max(ends[partition] - count, beginnings[partition])
             consumer.seek(partition, start)
-            wanted += ends[partition] - start
-        records: list[Record] = []
-        while len(records) < wanted:
-            for batch in consumer.poll(timeout_ms=1000).values():
-                records += [as_record(record) for record in batch if record.offset < ends[_partition(record)]]
+        records = [record for batch in batches(consumer, ends) for record in batch]
         return sorted(records, key=lambda record: (record.time, record.partition, record.offset))
+
+
+def batches(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int]) -> Iterator[list[Record]]:
+    """What these partitions hold before these offsets, from where the consumer stands.
+
+    It ends by the consumer's position and not by a number of records: retention removes some meanwhile, and not every
+    offset of a topic has a record. Raises FootfallError where Kafka sends nothing for LOOK_SECONDS.
+    """
+    moved = time.monotonic()
+    while behind := [place for place, end in ends.items() if consumer.position(place) < end]:
+        found = consumer.poll(timeout_ms=1000)
+        if found:
+            moved = time.monotonic()
+        elif time.monotonic() - moved > LOOK_SECONDS:
+            raise FootfallError(
+                f"Kafka has sent nothing of partition {behind[0].partition} of {behind[0].topic} for {LOOK_SECONDS} s,"
+                f" which ends at offset {ends[behind[0]]}: is its broker up?"
+            )
+        for place, batch in found.items():
+            yield [as_record(record) for record in batch if record.offset < ends.get(place, 0)]
 
 
 def follow(settings: Settings) -> Iterator[Record]:
@@ -202,10 +217,14 @@ def lost_until(settings: Settings) -> datetime | None:
         for place, start in beginnings.items():
             consumer.seek(place, start)
         consumer.pause(*(place for place in partitions if place not in beginnings))
-        oldest: dict[Any, int] = {}
-        while len(oldest) < len(beginnings):
-            for place, batch in consumer.poll(timeout_ms=1000).items():
-                oldest.setdefault(place, batch[0].timestamp)
+        oldest: dict[int, int] = {}
+        for batch in batches(consumer, ends):
+            for record in batch[:1]:
+                oldest.setdefault(record.partition, record.time)
+            if len(oldest) == len(beginnings):
+                break
+    if len(oldest) < len(beginnings):  # what was there is gone meanwhile
+        return datetime.now(UTC)
     return datetime.fromtimestamp(max(oldest.values()) / 1000, UTC) if oldest else None
 
 
@@ -283,10 +302,6 @@ def _unreachable(settings: Settings) -> FootfallError:
         f"no Kafka answers at {settings.bootstrap_servers}: start the stack with `footfall up`, "
         "or set KAFKA_BOOTSTRAP_SERVERS"
     )
-
-
-def _partition(record: Any) -> TopicPartition:
-    return TopicPartition(record.topic, record.partition)
 
 
 def as_record(record: Any) -> Record:

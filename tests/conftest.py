@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,11 +51,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """A whole run takes long: say at once what failed, and why in a line; the report at the end says all."""
-    if report.failed and not os.environ.get("PYTEST_XDIST_WORKER"):
+    """A whole run takes long: say at once what failed, and why in a line, and what took a minute, and when it ended."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        return
+    if report.failed:
         crash = getattr(report.longrepr, "reprcrash", None)
         reason = crash.message if crash else report.longreprtext
         print(f"\nFAILED {report.nodeid}: {' '.join(reason.split())[:500]}", flush=True)
+    elif report.duration > 60:
+        print(f"\n{report.duration:.0f} s until {time.strftime('%H:%M')}: {report.when} of {report.nodeid}", flush=True)
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,8 @@ def topic_records(settings: Settings, last: int | timedelta, progress: Progress 
         for partition, start in starts.items():
             consumer.seek(partition, start)
         total = sum(ends[partition] - starts[partition] for partition in partitions)
-        while any(consumer.position(partition) < ends[partition] for partition in partitions):
-            for partition, batch in consumer.poll(timeout_ms=1000).items():
-                found += [topic.as_record(record) for record in batch if record.offset < ends[partition]]
+        for batch in topic.batches(consumer, ends):
+            found += batch
             progress(f"reading {settings.topic}: {len(found):,} of {total:,} events")
     if not found:
         newest = max(record.time for record in topic.last_records(settings, 1))

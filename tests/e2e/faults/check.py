@@ -12,7 +12,7 @@ from psycopg import sql
 
 from footfall.database import connections
 from footfall.settings import Settings
-from footfall.topic import Record, as_record, open_consumer
+from footfall.topic import Record, batches, open_consumer
 
 from .. import day
 from ..helpers import Row, hashable
@@ -37,17 +37,11 @@ class Ledger:
 
     def new_records(self) -> list[Record]:
         """The records of the topic that came since the last call."""
-        found: list[Record] = []
         with open_consumer(self.settings) as (consumer, partitions):
             ends = consumer.end_offsets(partitions)
             for place in partitions:
                 consumer.seek(place, self.read.get(place.partition, 0))
-            wanted = {place: end for place, end in ends.items() if end > self.read.get(place.partition, 0)}
-            while wanted:
-                for place, batch in consumer.poll(timeout_ms=1000).items():
-                    found += [as_record(record) for record in batch if record.offset < ends[place]]
-                    if batch and batch[-1].offset + 1 >= ends[place]:
-                        wanted.pop(place, None)
+            found = [record for batch in batches(consumer, ends) for record in batch]
             self.read = {place.partition: end for place, end in ends.items()}
         return found
 
