@@ -31,6 +31,7 @@ FOREIGN = (
     "KAFKA_BOOTSTRAP_SERVERS", "POSTGRES_HOST", "POSTGRES_JDBC_URL", "FLINK_REST_ADDRESS", "COLLECTOR_ADDRESS",
     "COLLECTOR_URL", "RAW_EVENTS_TOPIC",
 )  # fmt: skip
+PLANNER = "org.apache.flink.client.python.PythonGatewayServer"  # of this process, until it ends: commands.planning()
 # Servers that live for minutes: what the JVM's second compiler gains it does not get back.
 SHORT_LIVED = {
     "FLINK_ENV_JAVA_OPTS_JM": QUICK,
@@ -72,7 +73,8 @@ def processes_of(home: Path) -> list[psutil.Process]:
                 or process.environ().get("FOOTFALL_HOME") == str(home)
                 or process.cwd().startswith(str(home))
             )
-            if belongs and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+            ours = process.pid == os.getpid() or (process.ppid() == os.getpid() and PLANNER in process.cmdline())
+            if belongs and not ours and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 

@@ -229,32 +229,29 @@ def running(stack: Settings, messages: list[readers.Message]) -> Iterator[tuple[
         cancel(settings, job)
 
 
-def test_a_task_manager_killed_halfway_changes_no_session(
+def test_a_database_that_is_gone_and_a_killed_task_manager_change_no_session_and_flink_tells_its_metrics(
     running: tuple[Settings, cluster.Job], messages: list[readers.Message], sessions: list[Row]
 ) -> None:
     settings, job = running
+    third = len(messages) * 2 // 3
+    await_metrics(settings, job)
+    with away(settings, "Postgres"):
+        write(settings, messages[len(messages) // 2 : third])
+        wait_for("the sink to notice what happened", lambda: waited_ms(settings, job))
+    written = count(settings, "sessions")
+    wait_for("rows that come again", lambda: count(settings, "sessions") > written)
+    assert failures(settings, job) == [], "the job waits for it"
+
     task_manager = flink.task_manager(settings)
     assert task_manager
     known = task_manager_ids(settings)
     task_manager.kill()
     control.up(settings, print)
     started = task_manager_ids(settings) - known
-    write(settings, messages[len(messages) // 2 :])
+    write(settings, messages[third:])
     wait_for("the job to notice what happened", lambda: failures(settings, job))
     finish_and_compare(settings, job, sessions)
     assert started, "`up` returned before the new task manager offered its slots"
-
-
-def test_a_database_that_is_gone_for_a_while_changes_no_session_and_flink_tells_its_metrics(
-    running: tuple[Settings, cluster.Job], messages: list[readers.Message], sessions: list[Row]
-) -> None:
-    settings, job = running
-    await_metrics(settings, job)
-    with away(settings, "Postgres"):
-        write(settings, messages[len(messages) // 2 :])
-        wait_for("the sink to notice what happened", lambda: waited_ms(settings, job))
-    finish_and_compare(settings, job, sessions)
-    assert failures(settings, job) == [], "the job waits for it"
 
 
 def await_metrics(settings: Settings, job: cluster.Job) -> None:

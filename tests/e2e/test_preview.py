@@ -5,41 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from odd_records import GOOD, odd_records
 
-from footfall.settings import ROOT, Settings
-from footfall.testing.runner import TESTS
+from footfall.preview.input import topic_records
+from footfall.preview.pseudonyms import read_key
+from footfall.preview.record_case import record_case
+from footfall.project.catalog import SQL
+from footfall.settings import Settings
+from footfall.testing.runner import TESTS, Runner
 from footfall.topic import sender
 
-from .commands import complaint, output, run
+from .commands import complaint, output, planning, run
 from .helpers import fresh_topic, rows, truncate
 
 pytestmark = pytest.mark.cluster
 AT = {"timestamp": "2026-01-31T12:00:00.000Z", "receivedAt": "2026-01-31T12:00:00.500Z"}
-# In a process of its own, whose Flink ends with it; into another folder than the command line would write
-RECORD = """
-import sys
-from pathlib import Path
-from footfall.preview.input import topic_records
-from footfall.preview.pseudonyms import read_key
-from footfall.settings import load_settings
-from footfall.preview.record_case import record_case
-from footfall.testing.runner import Runner
-from footfall.project.catalog import SQL
-
-settings = load_settings()
-records, key = topic_records(settings, 5000), read_key(settings.home / "pseudonyms.key")
-with Runner(SQL, Path(sys.argv[1])) as runner:
-    made = record_case(runner, "sessions", "ada", records, key, where="visitor_id = 'Ada Lovelace'")
-    print(made.events, made.rows, all(result.passed for result in runner.run(["sessions"])))
-"""
 JOBS = ("rejected_events", "late_events", "page_views_per_minute")
 
 
@@ -65,12 +51,13 @@ def test_a_preview_is_what_the_job_writes(topic: Settings) -> None:
     # Only the end of the log closes windows here, as times lie far apart
     output("run", *JOBS, "-p", "1", "--set", "pipeline.auto-watermark-interval=0 ms", settings=topic)
     for job in ("rejected_events", "late_events"):
-        text = output("preview", job, "--last", "5000", "--limit", "0", "--csv", settings=topic)
+        text = output("preview", job, "--last", "5000", "--limit", "0", "--csv", settings=topic, by=planning)
         found = {tuple(row[:3]) for row in csv.reader(io.StringIO(text))} - {
             ("received_at", "kafka_partition", "kafka_offset")
         }
         assert {row[1:] for row in found} == {(str(row[1]), str(row[2])) for row in rows(topic, job)}, job
-    assert "ada-2" in output("preview", "late_events", "--last", "5000", "--limit", "0", "--json", settings=topic)
+    as_json = output("preview", "late_events", "--last", "5000", "--limit", "0", "--json", settings=topic, by=planning)
+    assert "ada-2" in as_json
 
 
 def test_a_query_from_standard_input_over_the_last_events(topic: Settings) -> None:
@@ -81,25 +68,23 @@ def test_a_query_from_standard_input_over_the_last_events(topic: Settings) -> No
 
 def test_an_empty_topic_an_unknown_job_and_a_wrong_query_are_one_line(stack: Settings, topic: Settings) -> None:
     empty = fresh_topic(stack)
-    assert f"the topic {empty.topic} holds no events: `footfall load FILE`" in complaint(
-        "preview", "sessions", settings=empty
-    )
-    assert "no job session in sql/jobs; did you mean sessions?" in complaint("preview", "session", code=2)
-    assert "--sql:1: Object 'event' not found" in complaint("preview", "--sql", "SELECT * FROM event", settings=topic)
-    assert "no Kafka answers at 127.0.0.1:1" in complaint(
-        "preview", "sessions", changes={"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
-    )
+    wrong: Any = partial(complaint, "preview", by=planning)
+    assert f"the topic {empty.topic} holds no events: `footfall load FILE`" in wrong("sessions", settings=empty)
+    assert "no job session in sql/jobs; did you mean sessions?" in wrong("session", code=2)
+    assert "--sql:1: Object 'event' not found" in wrong("--sql", "SELECT * FROM event", settings=topic)
+    nowhere = {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    assert "no Kafka answers at 127.0.0.1:1" in wrong("sessions", changes=nowhere)
 
 
 def test_a_case_is_recorded_from_the_topic_without_the_visitor(topic: Settings, tmp_path: Path) -> None:
     for path in TESTS.glob("sessions.yml"):
         shutil.copy(path, tmp_path)
     before = (tmp_path / "sessions.yml").read_text(encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-c", RECORD, str(tmp_path)],
-        cwd=ROOT, env={**os.environ, "RAW_EVENTS_TOPIC": topic.topic}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.stdout.splitlines()[-1:] == ["3 1 True"], done.stdout + done.stderr
+    records, key = topic_records(topic, 5000), read_key(topic.home / "pseudonyms.key")
+    with Runner(SQL, tmp_path) as runner:  # another folder than the command line would write into
+        made = record_case(runner, "sessions", "ada", records, key, where="visitor_id = 'Ada Lovelace'")
+        assert (made.events, made.rows) == (3, 1)
+        assert all(result.passed for result in runner.run(["sessions"]))
     text = (tmp_path / "sessions.yml").read_text(encoding="utf-8")
     assert text.startswith(before)
     assert "Ada" not in text
@@ -108,7 +93,7 @@ def test_a_case_is_recorded_from_the_topic_without_the_visitor(topic: Settings, 
 def test_what_can_not_be_recorded_is_reported_and_nothing_is_written(topic: Settings) -> None:
     before = (TESTS / "sessions.yml").read_bytes()
     record = ("test", "sessions", "--record", "x", "--last", "5000", "--where")
-    assert "none of the events read" in complaint(*record, "site = 'nobody'", settings=topic)
-    assert "--where:1: Column 'visitor' not found" in complaint(*record, "visitor = 'a'", settings=topic)
+    assert "none of the events read" in complaint(*record, "site = 'nobody'", settings=topic, by=planning)
+    assert "--where:1: Column 'visitor' not found" in complaint(*record, "visitor = 'a'", settings=topic, by=planning)
     assert run("test", "sessions", "late_events", "--record", "x").returncode == 2
     assert (TESTS / "sessions.yml").read_bytes() == before
