@@ -21,6 +21,7 @@ def stack_of_its_own() -> Iterator[Settings]:
         yield settings
 
 
+@pytest.mark.timeout(2400)  # five faults, each with minutes of load around it
 def test_whatever_fails_the_tables_resume_equal_and_nobody_has_to_come(stack_of_its_own: Settings) -> None:
     known = {fault.name: fault for fault in kinds.singles(disk=False)}
     plan = [(known[name],) for name in FAULTS]
