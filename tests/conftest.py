@@ -28,7 +28,7 @@ NO_STACK = {
     "test_browser", "test_browser_consent", "test_browser_delivery", "test_preview_browser",
     "test_preview_every_dashboard",
 }  # fmt: skip
-LAST = {"test_faults", "test_resume_by_itself", "test_upgrade_way_back", "test_writing_a_job"}
+LAST = {"test_faults", "test_resume_by_itself"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
