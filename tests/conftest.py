@@ -29,6 +29,7 @@ NO_STACK = {
     "test_preview_every_dashboard",
 }  # fmt: skip
 LAST = {"test_faults", "test_resume_by_itself"}
+STACK = "the stack's"  # begins the titles of what a report tells of its logs
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -58,6 +59,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
         crash = getattr(report.longrepr, "reprcrash", None)
         reason = crash.message if crash else report.longreprtext
         print(f"\nFAILED {report.nodeid}: {' '.join(reason.split())[:500]}", flush=True)
+        for title, text in report.sections:
+            if title.startswith(STACK) and text:
+                print(f"{title}:\n{text}", flush=True)
     elif report.duration > 60:
         print(f"\n{report.duration:.0f} s until {time.strftime('%H:%M')}: {report.when} of {report.nodeid}", flush=True)
 

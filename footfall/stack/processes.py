@@ -41,7 +41,7 @@ def start(name: str, command: Sequence[str], env: Mapping[str, str], pid_file: P
         )  # fmt: skip
     try:
         process = psutil.Process(child.pid)
-        write_whole(pid_file, f"{child.pid} {process.create_time()} {begin}\n")
+        write_whole(pid_file, f"{child.pid} {begin}\n")
     except psutil.NoSuchProcess:
         raise FootfallError(f"{name} ended at once; see {log}") from None
     return process
@@ -55,13 +55,15 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def find(pid_file: Path) -> psutil.Process | None:
-    """The process of a pid file, or None where it is gone. A pid that a reboot gave to another process is not it."""
+    """The process of a pid file, or None where it is gone. A pid that a reboot gave to another process is not it.
+
+    Its environment says so, not the time of its start: that moves when the machine's clock is set.
+    """
     try:
-        pid, created = pid_file.read_text().split()[:2]
-        process = psutil.Process(int(pid))
-        if abs(process.create_time() - float(created)) < 1 and process.status() != psutil.STATUS_ZOMBIE:
+        process = psutil.Process(int(pid_file.read_text().split()[0]))
+        if process.environ().get(PID_FILE) == str(pid_file) and process.status() != psutil.STATUS_ZOMBIE:
             return process
-    except (OSError, ValueError, psutil.NoSuchProcess):
+    except (OSError, ValueError, IndexError, psutil.Error):
         pass
     return None
 
@@ -186,7 +188,7 @@ def wait_until(
 def last_error(log: Path, pid_file: Path | None = None) -> str:
     """What the last lines of a log say of an error; those of the process of a pid file alone, where one is given."""
     with contextlib.suppress(OSError, ValueError, IndexError), log.open("rb") as file:
-        begin = int(pid_file.read_text().split()[2]) if pid_file and pid_file.exists() else 0
+        begin = int(pid_file.read_text().split()[1]) if pid_file and pid_file.exists() else 0
         file.seek(max(begin, log.stat().st_size - LOG_TAIL))
         for line in reversed(file.read().decode(errors="replace").splitlines()[-LAST_LINES:]):
             if "ERROR" in line or "Exception" in line or "FATAL" in line or "PANIC" in line:

@@ -13,6 +13,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import psutil
 
@@ -92,11 +93,11 @@ def _start_again(settings: Settings, part: Part, reason: str, *, hung: bool = Fa
     advice = record.advice(time.time())
     if advice == "never" and not record.gave_up:
         restarts.give_up(settings, part.name, reason)
-        print(f"{part.name} is not started any more: {reason}", flush=True)
+        _say(f"{part.name} is not started any more: {reason}")
     # An `up` or `down` that has begun meanwhile is the one to do it.
     if advice != "now" or intent.is_held(settings) or not intent.is_up(settings):
         return
-    print(f"{part.name} is started again: {reason}", flush=True)
+    _say(f"{part.name} is started again: {reason}")
     restarts.record(settings, part.name, reason)
     try:
         if hung:
@@ -106,7 +107,12 @@ def _start_again(settings: Settings, part: Part, reason: str, *, hung: bool = Fa
             by_name("Task manager").launch(settings)
     except FootfallError as error:
         restarts.amend(settings, part.name, f"{error}")
-        print(f"{part.name}: {error}", flush=True)
+        _say(f"{part.name}: {error}")
+
+
+def _say(line: str) -> None:
+    """Into its log."""
+    print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {line}", flush=True)
 
 
 def main() -> None:

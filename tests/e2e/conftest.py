@@ -6,12 +6,12 @@ import contextlib
 import os
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from conftest import free_port, open_folder
+from conftest import STACK, free_port, open_folder
 
 from footfall.planner.jvm import QUICK, huge_pages
 from footfall.settings import Settings, load_settings
@@ -38,6 +38,19 @@ SHORT_LIVED = {
     "FLINK_ENV_JAVA_OPTS_TM": QUICK,
     "KAFKA_OPTS": f"-XX:TieredStopAtLevel=1 {huge_pages()}".rstrip(),
 }
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What fails with a part of the stack that had ended says so."""
+    report = yield
+    if report.failed and (home := os.environ.get("FOOTFALL_HOME")):
+        for log, marks in {"supervisor.log": ("",), "jobmanager.log": ("FATAL", " ERROR ", "# ")}.items():
+            path = Path(home) / "logs" / log
+            lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+            found = [line[:300] for line in lines if any(mark in line for mark in marks)]
+            report.sections.append((f"{STACK} {log}", "\n".join(found[-5:])))
+    return report
 
 
 @pytest.fixture(scope="package")

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pytest
 
 from footfall.stack import processes
 
@@ -26,6 +27,33 @@ def test_a_process_is_stopped_and_nothing_is_left_of_it(tmp_path: Path) -> None:
     assert not process.is_running()
     assert not pid_file.exists()
     assert not processes.stop(pid_file)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the time of a process's start is stored as such elsewhere")
+@pytest.mark.parametrize("seconds", [-86_400, -1, 1, 86_400])
+def test_a_process_is_found_after_the_clock_was_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    process, pid_file = started(tmp_path, "sleep", "60")
+    begun, boot = process.create_time(), psutil.boot_time()
+    monkeypatch.setattr("psutil._pslinux.boot_time", lambda: boot + seconds)
+    assert psutil.Process(process.pid).create_time() == begun + seconds
+    assert processes.find(pid_file) == process
+    assert processes.stop(pid_file)
+
+
+def test_a_pid_that_is_another_process_by_now_is_not_it(tmp_path: Path) -> None:
+    process, pid_file = started(tmp_path, "sleep", "60")
+    other = subprocess.Popen(["sleep", "60"])
+    (tmp_path / "other.pid").write_text(f"{process.pid} 0\n")
+    begin = pid_file.read_text()
+    pid_file.write_text(begin.replace(str(process.pid), str(other.pid)))
+    assert processes.find(pid_file) is None
+    assert processes.find(tmp_path / "other.pid") is None
+    pid_file.write_text(begin)
+    assert processes.stop(pid_file)
+    other.kill()
+    other.wait()
 
 
 def test_a_process_that_does_not_listen_is_made_to_end(tmp_path: Path) -> None:
