@@ -9,6 +9,8 @@
 CREATE TEMPORARY SYSTEM FUNCTION clean_text AS 'footfall.flink.CleanText' LANGUAGE JAVA;
 -- decimal_of(text): the number that it is as DECIMAL(38, 9), NULL where it is none. A CAST of 1e100000000 takes minutes.
 CREATE TEMPORARY SYSTEM FUNCTION decimal_of AS 'footfall.flink.DecimalOf' LANGUAGE JAVA;
+-- visits(input, …): the events of each visit, told when it is over: sql/jobs/sessions.sql shows how it is called.
+CREATE TEMPORARY SYSTEM FUNCTION visits AS 'footfall.flink.visits.Visits' LANGUAGE JAVA;
 
 CREATE TEMPORARY SYSTEM FUNCTION device_type AS 'udfs.flink.device_type' LANGUAGE PYTHON;
 CREATE TEMPORARY SYSTEM FUNCTION browser AS 'udfs.flink.browser' LANGUAGE PYTHON;

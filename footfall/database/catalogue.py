@@ -18,7 +18,7 @@ WITH RECURSIVE asked AS (SELECT * FROM unnest(%(kinds)s::text[], %(names)s::text
 there AS (
   SELECT a.*, 'ROUTINE' AS word, p.tableoid AS classid, p.oid AS objid, proowner AS owner,
     coalesce(proacl, acldefault('f', proowner)) AS acl
-  FROM asked AS a JOIN pg_proc AS p ON a.kind = 'function' AND proname = a.name AND prokind IN ('f', 'p')
+  FROM asked AS a JOIN pg_proc AS p ON a.kind = 'function' AND proname = a.name AND prokind IN ('f', 'p', 'a')
   WHERE pronamespace = 'public'::regnamespace
   UNION ALL
   SELECT a.*, 'VIEW', c.tableoid, c.oid, relowner, coalesce(relacl, acldefault('r', relowner))
@@ -35,7 +35,9 @@ definitions AS (
   SELECT kind, name, concat_ws(
       E'\n',
       CASE word
-        WHEN 'ROUTINE' THEN pg_get_functiondef(objid) WHEN 'VIEW' THEN pg_get_viewdef(objid)
+        WHEN 'ROUTINE' THEN coalesce(
+          (SELECT g::text FROM pg_aggregate AS g WHERE aggfnoid = objid), pg_get_functiondef(objid))
+        WHEN 'VIEW' THEN pg_get_viewdef(objid)
         ELSE pg_get_triggerdef(objid)
       END,
       owner::regrole, obj_description(objid, classid::regclass::name),

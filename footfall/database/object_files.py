@@ -1,7 +1,7 @@
 """The functions, views and triggers of Postgres as sql/postgres has them: one object a file, named after it.
 
 A file opens with `-- NAME: what it is`, creates or replaces the object, and says its COMMENT and who may use it. A
-trigger is named TABLE.NAME. Procedures are among the functions.
+trigger is named TABLE.NAME. Procedures and aggregates are among the functions.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from jobs.sql_script import Fault, read_text
 
 FOLDERS = {"function": "functions", "view": "views", "trigger": "triggers"}
 CREATED = re.compile(
-    r"^CREATE OR REPLACE (?:(?:FUNCTION|PROCEDURE) (?P<function>\w+)\(|VIEW (?P<view>\w+) |"
+    r"^CREATE OR REPLACE (?:(?:FUNCTION|PROCEDURE|AGGREGATE) (?P<function>\w+)\(|VIEW (?P<view>\w+) |"
     r"TRIGGER (?P<trigger>\w+) [^;]*?\bON (?P<table>\w+)\b)",
     re.MULTILINE,
 )
-MADE_ELSEWHERE = re.compile(r"^CREATE (?:OR REPLACE )?(FUNCTION|PROCEDURE|VIEW|TRIGGER) ", re.MULTILINE)
-COMMENT = r"^COMMENT ON (?:FUNCTION|PROCEDURE|VIEW|TRIGGER) {} IS\s+'((?:[^']|'')*)';"
+MADE_ELSEWHERE = re.compile(r"^CREATE (?:OR REPLACE )?(FUNCTION|PROCEDURE|AGGREGATE|VIEW|TRIGGER) ", re.MULTILINE)
+COMMENT = r"^COMMENT ON (?:FUNCTION|PROCEDURE|ROUTINE|VIEW|TRIGGER) {} IS\s+'((?:[^']|'')*)';"
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def migration_faults(folder: Path) -> list[Fault]:
     for path in sorted(folder.glob("*.sql")):
         text = read_text(path).partition("-- migrate:down")[0]
         for made in MADE_ELSEWHERE.finditer(text):
-            kind = "function" if made[1] == "PROCEDURE" else made[1].lower()
+            kind = made[1].lower() if made[1] in ("VIEW", "TRIGGER") else "function"
             line = text.count("\n", 0, made.start()) + 1
             message = f"found CREATE {made[1]}: write it into a file of its own, in sql/postgres/{FOLDERS[kind]}"
             found.append(Fault(str(path), line, message))

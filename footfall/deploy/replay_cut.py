@@ -4,7 +4,9 @@ A record that is lost came before the oldest that its partition still has, by th
 later: an event is never later than when it was received, nor that than when the broker had it. So no row of a later
 time has lost anything, but for two things. A copy whose original is lost counts as an event, and is received up to a
 minute after it (the bound of sql/views/received_events.sql, and 10 s between collectors). And a window reaches back by
-its length, or a session by its gap: what begins later than that has no part before. Rounded up to whole minutes.
+its length, a session by its gap, a visit by its gap and by the longest that there is: what begins later than that has
+no part before. (Whose visits were cut for acting longer, those of them are cut anew from where the topic now begins.)
+Rounded up to whole minutes.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import Any
 from footfall.deploy.state_diff import what_it_keeps
 from footfall.errors import FootfallError
 from footfall.planner.job_plan import JobPlan, Operator
+from footfall.planner.visits_operator import bounds, takes_visits_as_they_come
 
 COPIES = timedelta(seconds=70)
 MINUTE = timedelta(minutes=1)
@@ -34,17 +37,19 @@ def cuts(plan: JobPlan, lost_until: datetime) -> dict[str, datetime]:
     found = {}
     for sink in plan.sinks():
         if table := re.search(r"table=\[[^\]]*\.(\w+)\]", sink.description):
-            longest = max((_reach(operator) for operator in plan.below(sink)), default=timedelta())
+            longest = max((_reach(plan, operator) for operator in plan.below(sink)), default=timedelta())
             found[table[1]] = _rounded_up(lost_until + COPIES + longest)
     return found
 
 
-def _reach(operator: Operator) -> timedelta:
+def _reach(plan: JobPlan, operator: Operator) -> timedelta:
     """How far before the beginning of a row's window what it is made of may lie."""
     windowing = operator.definition.get("windowing")
     if isinstance(windowing, Mapping):
         return _length(windowing["window"])
-    if operator.states and operator.kind not in IDS:
+    if visit := bounds(operator):
+        return visit.gap + visit.longest
+    if operator.states and operator.kind not in IDS and not takes_visits_as_they_come(plan, operator):
         raise FootfallError(
             f"the topic has lost its beginning, and {what_it_keeps(operator)} may need all of it: give Kafka's topic a"
             " longer retention, or empty the job's tables to begin with what there is"

@@ -3,6 +3,9 @@
 Flink finds state by an operator's place in the plan and by its types; what the state means, it does not know. A session
 window with another gap, or a column that is computed otherwise before it, restores without a word, and the visits that
 are open then mix both definitions. So state is kept only where the operator and everything below it stayed what it was.
+
+visits() keeps the events of what is open and cuts them when it tells them: another gap or longest visit is no loss.
+What groups its rows by visit holds nothing that is still needed: it must only be of the same form for Flink.
 """
 
 from __future__ import annotations
@@ -14,6 +17,13 @@ from typing import Any
 
 from footfall.planner.job_plan import JobPlan, Operator
 from footfall.planner.plan_text import described, split
+from footfall.planner.visits_operator import (
+    Bounds,
+    bounds,
+    partitioned_by,
+    takes_visits_as_they_come,
+    unbounded_definition,
+)
 
 BRACKETS = str.maketrans("<>", "()")  # a type's own brackets, for split
 
@@ -41,6 +51,8 @@ def compare(old: JobPlan, new: JobPlan) -> Change:
         return Change(False, min(_reasons(old, new, lost))[1])
     if added := [operator for operator in new.stateful() if operator.id not in old.by_id]:
         return Change(False, f"{what_it_keeps(added[0])} is new and would know nothing of what was before")
+    if said := [now for was, now in _visits(old, new) if was != now]:
+        return Change(True, f"what is open is cut into visits anew: {said[0]}")
     return Change(
         True, "only what is computed from finished results changed" if old.stateful() else "it keeps no state"
     )
@@ -49,13 +61,18 @@ def compare(old: JobPlan, new: JobPlan) -> Change:
 def what_it_keeps(operator: Operator) -> str:
     """A stateful operator in an analyst's words."""
     parts, window = described(operator.description), _window(operator)
-    key = window.get("partition keys") or parts.get("key") or parts.get("groupBy")
+    key = (
+        window.get("partition keys") or parts.get("key") or parts.get("groupBy") or ", ".join(partitioned_by(operator))
+    )
     of = f" by {key}" if key else ""
     if window:
         kind = parts["window"].partition("(")[0]
         kinds = {"SESSION": "session", "TUMBLE": "tumbling", "HOP": "hopping", "CUMULATE": "cumulating"}
         return f"the {kinds.get(kind, kind.lower())} window{of}"
-    names = {"deduplicate": "the de-duplication", "over-aggregate": "the numbering of copies"}
+    names = {
+        "deduplicate": "the de-duplication", "over-aggregate": "the numbering of copies",
+        "process-table-function": "the operator of visits",
+    }  # fmt: skip
     return names.get(operator.kind, f"the {operator.kind.replace('-', ' ')}") + of
 
 
@@ -67,21 +84,28 @@ def _same_meaning(old: JobPlan, new: JobPlan, operator: Operator) -> bool:
     other = new.by_id.get(operator.id)
     if other is None or other.type != operator.type:
         return False
-    by_position = _tree(old, operator) == _tree(new, other)
+    if takes_visits_as_they_come(old, operator) and takes_visits_as_they_come(new, other):
+        return bool(_definition(operator) == _definition(other))
+    by_position = _tree(old, operator, whole=False) == _tree(new, other, whole=False)
     return by_position or (_named_tree(old, operator) == _named_tree(new, other) and _same_fields(old, new))
 
 
-def _tree(plan: JobPlan, operator: Operator | None) -> Any:
-    """An operator (None: all that write) and what is below it, without the names of columns."""
+def _tree(plan: JobPlan, operator: Operator | None, *, whole: bool = True) -> Any:
+    """An operator (None: all that write) and what is below it, without the names of columns.
+
+    whole: with the bounds of visits() itself, on which what it keeps does not depend.
+    """
     if operator is None:
         return sorted(repr(_tree(plan, sink)) for sink in plan.sinks())
-    return _definition(operator), [_tree(plan, plan.by_id[number]) for number in operator.inputs]
+    return _definition(operator, whole=whole), [_tree(plan, plan.by_id[number]) for number in operator.inputs]
 
 
-def _definition(operator: Operator) -> Any:
-    return _nameless(
-        {key: value for key, value in operator.definition.items() if key != "description"}
-    ), operator.states
+def _definition(operator: Operator, *, whole: bool = True) -> Any:
+    if bounds(operator):  # its state knows columns by their names
+        definition = operator.definition if whole else unbounded_definition(operator)
+        return {key: value for key, value in definition.items() if key != "description"}, operator.states
+    definition = {key: value for key, value in operator.definition.items() if key != "description"}
+    return _nameless(definition), operator.states
 
 
 def _nameless(value: Any) -> Any:
@@ -117,6 +141,14 @@ def _fields(plan: JobPlan) -> dict[tuple[str, str], str]:
                 name, _, kind = field.partition("` ")
                 found[table[1] if table else "", name.strip("`")] = kind
     return found
+
+
+def _visits(old: JobPlan, new: JobPlan) -> Iterator[tuple[Bounds, Bounds]]:
+    """The bounds of each call of visits() that both plans have, before and now."""
+    for operator in old.operators:
+        before, other = bounds(operator), new.by_id.get(operator.id)
+        if before and other and (now := bounds(other)):
+            yield before, now
 
 
 def _tables(plan: JobPlan) -> set[str]:

@@ -93,6 +93,10 @@ def _operator(node: Mapping[str, Any], number: int, inputs: Sequence[int]) -> Op
     states = [State(state["name"], state["ttl"]) for state in node.get("state") or ()]
     if node["type"].startswith(WINDOWED):
         states.append(State("windows", ""))
+    elif "process-table-function" in node["type"]:
+        # A plan does not tell what such a function keeps; visits() keeps it by event time alone.
+        is_visits = node.get("functionCall", {}).get("systemName") == "visits"
+        states.append(State("open visits", "") if is_visits else State("what it keeps", "table.exec.state.ttl"))
     elif "over-aggregate" in node["type"] and not states:
         states.append(State("accumulators", "table.exec.state.ttl"))
     definition = {key: value for key, value in node.items() if key not in ("id", "state")}

@@ -14,6 +14,7 @@ from rich.tree import Tree
 
 from footfall.planner.jvm import quick_jvm
 from footfall.planner.plan_text import computed, described, length, listed, named, plain, split, window
+from footfall.planner.visits_operator import bounds, partitioned_by, takes_visits_as_they_come
 from footfall.project.catalog import SQL, AnyValue
 from footfall.settings import CONFIG
 from jobs.sql_suite import read_job, read_suite
@@ -132,6 +133,8 @@ def in_words(operator: Operator, plan: JobPlan) -> str:
         text, details = f"keep the {'first' if parts['keep'] == 'FirstRow' else 'last'} row of each {keys}", ""
     elif kind.endswith("window-aggregate"):
         text = f"{window(parts['window'])}{by}"
+    elif visits := bounds(operator):
+        text, details = f"visits{by}", str(visits)
     elif kind == "over-aggregate":
         function = named(split(parts["select"])[-1])[0].replace("(*)", "()")
         order = "as they come" if "PROCTIME" in _order(operator, plan) else "by time"
@@ -148,7 +151,13 @@ def in_words(operator: Operator, plan: JobPlan) -> str:
 def _kept(operator: Operator, planned: Planned) -> Iterator[Kept]:
     parts, kind = described(operator.description), operator.kind
     by = tuple(_keys(operator, planned.plan))
-    if kind == "deduplicate" and parts["keep"] == "FirstRow":
+    if visits := bounds(operator):
+        yield Kept(
+            "events of open visits", by, f"until {visits.spoken_gap} and {_later(operator, planned)} the last act"
+        )
+    elif takes_visits_as_they_come(planned.plan, operator):
+        yield Kept("the visit whose events come", by, _after(TTL, "its last event came", planned))
+    elif kind == "deduplicate" and parts["keep"] == "FirstRow":
         yield Kept("ids for de-duplication", by, _after(operator.states[0].ttl, "the first copy", planned))
     elif kind == "over-aggregate":
         counts = "ROW_NUMBER" in parts["select"]
@@ -159,8 +168,8 @@ def _kept(operator: Operator, planned: Planned) -> Iterator[Kept]:
         )
         yield Kept(what, by, _after(TTL, "the last row", planned))
     elif kind == "interval-join":
-        bounds = [abs(int(number)) for number in re.findall(r"Bound=(-?\d+)", parts["windowBounds"])]
-        yield Kept("rows that wait for their match", by, f"until {_later(operator, planned, max(bounds))} their time")
+        behind = [abs(int(number)) for number in re.findall(r"Bound=(-?\d+)", parts["windowBounds"])]
+        yield Kept("rows that wait for their match", by, f"until {_later(operator, planned, max(behind))} their time")
     elif kind == "match":
         yield Kept("patterns that have begun", by, "until they end; for ever if no WITHIN limits them")
     elif kind == "window-table-function" and not parts["window"].startswith("SESSION"):
@@ -197,7 +206,8 @@ def _later(operator: Operator, planned: Planned, milliseconds: int = 0) -> str:
 def _keys(operator: Operator, plan: JobPlan) -> list[str]:
     """The columns by which an operator keeps its rows apart, by the names that a reader of the SQL knows."""
     parts = described(operator.description)
-    return [_known(name, operator, plan) for key in KEYS for name in split(parts.get(key, ""))]
+    names = partitioned_by(operator) or [name for key in KEYS for name in split(parts.get(key, ""))]
+    return [_known(name, operator, plan) for name in names]
 
 
 def _known(name: str, operator: Operator, plan: JobPlan) -> str:

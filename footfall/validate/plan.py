@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from footfall.planner.job_plan import JobPlan, Operator
+from footfall.planner.visits_operator import takes_visits_as_they_come
 from footfall.validate.syntax import grouping_line, item_lines
 from jobs.sql_script import Fault, Statement
 
@@ -61,7 +62,10 @@ def plan_faults(plan: JobPlan, insert: Statement, statements: Sequence[Statement
     ttl is what the job itself sets, None where it doesn't. A default of the cluster is there for the de-duplication of
     events, which may forget after an hour; an aggregate that forgets is wrong.
     """
-    unbounded = [operator for operator in plan.stateful() if _is_unbounded(operator)]
+    unbounded = [
+        operator for operator in plan.stateful()
+        if _is_unbounded(operator) and not takes_visits_as_they_come(plan, operator)
+    ]  # fmt: skip
     windows = {operator.id: window for operator in unbounded if (window := _window_below(plan, operator))}
     for operator in unbounded:
         if operator.id in windows:

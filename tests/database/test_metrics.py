@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -160,39 +161,66 @@ def test_the_reader_reads_every_view_and_the_writer_none(tables: Tables) -> None
 
 
 def test_visits_since_are_those_of_an_independent_sessionizer(tables: Tables) -> None:
+    """Of a day of 40 visitors, of exact gaps, and of two who never stop: one for days, one more often than may be."""
     chance = random.Random(2)
+    minute, ms = timedelta(minutes=1), timedelta(milliseconds=1)
     log: dict[str, list[tuple[datetime, str]]] = defaultdict(list)
-    for _ in range(800):
-        time = at("00:00:00") + timedelta(milliseconds=chance.randrange(12 * 3_600_000))
-        log[f"v{chance.randrange(40)}"].append((time, chance.choice(["/a", "/b", "Opened"])))
+    for _ in range(1200):
+        time = at("00:00:00") + chance.randrange(12 * 3_600_000) * ms
+        log[f"v{chance.randrange(40)}"].append((time, chance.choice(["/a", "/b", "Opened", "passive"])))
     log["edge"] = [(at("01:00:00"), "/a"), (at("01:30:00"), "/b"), (at("02:00:00.001"), "/a")]
+    log["tab"] = [(at("01:00:00"), "/a"), (at("01:30:00"), "passive"), (at("01:45:02"), "passive")]
+    log["days"] = [(at("00:00:00") + 7 * n * minute, chance.choice(["/a", "passive"])) for n in range(500)]
+    log["often"] = [(at("00:00:00") + n * 1000 * ms, "passive" if n == 10_000 else "/a") for n in range(10_010)]
+    rows = []
     for visitor, events in log.items():
-        for time, what in events:
-            page = what.startswith("/")
-            add_event(
-                tables, visitor=visitor, time=time, type_="page" if page else "track", path=what if page else "/x",
-                engaged_ms=None if page else 5,
-            )  # fmt: skip
+        for number, (time, what) in enumerate(sorted(events)):
+            type_ = "page" if what.startswith("/") else "track"
+            engaged = 5 if what == "passive" else None
+            rows.append((time, f"{visitor} {number:05}", visitor, type_, what != "passive", what, engaged))
+    with tables.written.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO visit_events (site, event_time, message_id, visitor_id, event_type, is_action, page_path,"
+            " engaged_ms) VALUES ('shop', %s, %s, %s, %s, %s, %s, %s)",
+            rows,
+        )
     expected = []
     for visitor, events in log.items():
-        visit: list[tuple[datetime, str]] = []
-        for event in [*sorted(events), None]:
-            if visit and (event is None or event[0] - visit[-1][0] > timedelta(minutes=30)):
-                pages = [what for _, what in visit if what.startswith("/")]
-                length = visit[-1][0] - visit[0][0]
-                expected.append((
-                    visitor, visit[0][0], visit[-1][0], round(length.total_seconds() * 1000), len(pages), len(visit),
-                    5 * (len(visit) - len(pages)), pages[0] if pages else None, pages[-1] if pages else None,
-                ))  # fmt: skip
-                visit = []
-            if event:
-                visit.append(event)
+        for visit in cut(sorted(events)):
+            pages = [what for _, what in visit if what.startswith("/")]
+            length = visit[-1][0] - visit[0][0]
+            entry, exit_ = (pages[0], pages[-1]) if pages else (None, None)
+            expected.append((
+                visitor, visit[0][0], visit[-1][0], round(length.total_seconds() * 1000), len(pages), len(visit),
+                5 * sum(what == "passive" for _, what in visit), entry, exit_,
+            ))  # fmt: skip
     query = (
         "SELECT visitor_id, session_start, session_end, duration_ms, page_view_count, event_count, engaged_ms,"
         " entry_page, exit_page FROM visits_since('-infinity')"
     )
     assert sorted(tables.run(tables.reader, query), key=repr) == sorted(expected, key=repr)
     assert len(expected) > 300
+    assert [row[5] for row in sorted(expected) if row[0] == "often"] == [10_000, 9]
+    assert sum(row[0] == "days" for row in expected) > 2
+
+
+def cut(events: list[tuple[datetime, str]]) -> Iterator[list[tuple[datetime, str]]]:
+    """The events of each visit of a visitor, by docs/definitions.md."""
+    visit: list[tuple[datetime, str]] = []
+    last_act = at("00:00:00")
+    for time, what in events:
+        is_over = visit and (
+            time - last_act > timedelta(minutes=30) or time - visit[0][0] >= timedelta(days=1) or len(visit) == 10_000
+        )
+        if what != "passive":
+            last_act = time
+            if is_over:
+                yield visit
+                visit = []
+        if what != "passive" or (visit and not is_over):
+            visit.append((time, what))
+    if visit:
+        yield visit
 
 
 def test_a_visit_is_live_until_its_row_in_sessions_is_there(tables: Tables) -> None:

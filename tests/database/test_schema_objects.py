@@ -74,6 +74,36 @@ def test_a_new_file_a_changed_one_and_one_that_is_gone_come_into_force_and_are_r
     assert tables.run(tables.owner, "SELECT FROM schema_objects WHERE name = 'greeting'") == []
 
 
+def test_an_aggregate_comes_into_force_after_what_it_is_made_of_and_is_put_back(
+    tables: Tables, write: Write, files: Path
+) -> None:
+    def aggregate(start: int) -> str:
+        return (
+            f"CREATE OR REPLACE AGGREGATE all_of(bigint) (SFUNC = with_next, STYPE = bigint, INITCOND = '{start}');\n"
+            "COMMENT ON ROUTINE all_of IS 'what it is';\nGRANT EXECUTE ON ROUTINE all_of TO footfall_reader;"
+        )
+
+    write("functions/all_of.sql", aggregate(0))
+    write(
+        "functions/with_next.sql",
+        "CREATE OR REPLACE FUNCTION with_next(bigint, bigint) RETURNS bigint LANGUAGE sql AS $$ SELECT $1 + $2 $$;\n"
+        "GRANT EXECUTE ON FUNCTION with_next TO footfall_reader;",
+    )
+    query = "SELECT all_of(n)::int FROM generate_series(1, 3) AS n"
+    assert migrate.migrate(tables.owner) == ["new function all_of", "new function with_next"]
+    assert migrate.migrate(tables.owner) == []
+    assert tables.run(tables.reader, query) == [(6,)]
+    write("functions/all_of.sql", aggregate(10))
+    assert migrate.pending(tables.owner) == migrate.migrate(tables.owner) == ["changed function all_of"]
+    assert tables.run(tables.reader, query) == [(16,)]
+    tables.run(tables.owner, "CREATE OR REPLACE AGGREGATE all_of(bigint) (SFUNC = with_next, STYPE = bigint)")
+    assert migrate.migrate(tables.owner) == ["function all_of, not as it was applied"]
+    assert tables.run(tables.reader, query) == [(16,)]
+    for name in ("all_of", "with_next"):
+        (files / "functions" / f"{name}.sql").unlink()
+    assert migrate.migrate(tables.owner) == ["dropped function all_of", "dropped function with_next"]
+
+
 def test_only_what_is_of_a_file_is_dropped(tables: Tables) -> None:
     tables.run(tables.owner, "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'")
     assert migrate.migrate(tables.owner) == []

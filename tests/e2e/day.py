@@ -23,6 +23,7 @@ from .day_words import AGENTS, PAID, REFERRERS
 from .helpers import Row, minute, moment
 
 GAP_MS, ON_TIME_MS, CLOCK_MS = 30 * 60_000, 60_000, 300_000  # what ends a visit, is late, is a wrong clock
+DAY_MS, MOST_EVENTS = 86_400_000, 10_000  # a visit is shorter, and has no more
 TRAITS = {"shop": ("plan",)}  # what a site lists
 USUAL_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 EARNS_NOTHING = ("Checkout Started", "Order Updated", "Order Cancelled")
@@ -69,6 +70,10 @@ class Event:
     @property
     def is_interaction(self) -> bool:
         return self.type == "track" and self.told.get("non_interaction") is not True
+
+    @property
+    def is_act(self) -> bool:
+        return self.type != "track" or self.is_interaction
 
     @property
     def engaged_ms(self) -> int | None:
@@ -184,7 +189,7 @@ def _late(event: Event) -> Row:
 def _visit_event(event: Event) -> Row:
     return (
         event.site, moment(event.time), event.messageId, event.visitor, event.userId, None, event.type, event.name_,
-        event.type != "track" or event.is_interaction, event.path, event.context["location"]["country"],
+        event.is_act, event.path, event.context["location"]["country"],
         event.search_term, event.told.get("element"), event.told.get("url"), event.told.get("label"), event.engaged_ms,
         event.revenue, event.currency,
     )  # fmt: skip
@@ -232,14 +237,23 @@ def _visits(events: Iterable[Event]) -> Iterator[list[Event]]:
     for event in events:
         by_visitor[event.site, event.visitor].append(event)
     for found in by_visitor.values():
-        found.sort(key=lambda event: (event.time, event.path))
-        visit = found[:1]
-        for event in found[1:]:
-            if event.time - visit[-1].time > GAP_MS:
+        found.sort(key=lambda event: (event.time, event.messageId))
+        visit: list[Event] = []
+        last_act = 0
+        for event in found:
+            if visit and (
+                event.time - last_act > GAP_MS or event.time - visit[0].time >= DAY_MS or len(visit) == MOST_EVENTS
+            ):
+                if not event.is_act:
+                    continue
                 yield visit
                 visit = []
-            visit.append(event)
-        yield visit
+            if visit or event.is_act:
+                visit.append(event)
+            if event.is_act:
+                last_act = event.time
+        if visit:
+            yield visit
 
 
 def _session(visit: list[Event]) -> Row:

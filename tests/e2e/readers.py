@@ -31,12 +31,13 @@ COPY_SHARE, COPY_DELAY_MS = 0.2, 600_000
 
 
 class Request(NamedTuple):
-    """One line of the file; time is Unix time in ms, path is empty where the URL is malformed."""
+    """One line of the file; time is Unix time in ms, path is empty where the URL is malformed, id its message id."""
 
     visitor: str
     time: int
     url: str
     path: str
+    id: str
 
 
 class Message(NamedTuple):
@@ -49,9 +50,19 @@ class Message(NamedTuple):
 def requests() -> list[Request]:
     with gzip.open(FILE, "rt", encoding="utf-8", newline="") as file:
         return [
-            Request(row["user_id"], _unix_ms(row["event_time"]), row["url"], _path(row["url"]))
-            for row in csv.DictReader(file)
+            Request(row["user_id"], _unix_ms(row["event_time"]), row["url"], _path(row["url"]), f"request-{number}")
+            for number, row in enumerate(csv.DictReader(file))
         ]
+
+
+def logged(records: Iterable[Record]) -> list[Request]:
+    """The same of a log, with the ids that the events have there."""
+    events = [json.loads(record.value or b"") for record in records]
+    urls = [event["context"]["page"]["url"] for event in events]
+    return [
+        Request(event["anonymousId"], _unix_ms(event["timestamp"]), url, _path(url), event["messageId"])
+        for event, url in zip(events, urls, strict=True)
+    ]
 
 
 def shuffled_and_copied(all_requests: Iterable[Request], seed: int = 1) -> list[Message]:
@@ -63,7 +74,7 @@ def shuffled_and_copied(all_requests: Iterable[Request], seed: int = 1) -> list[
         arrivals.append((arrival, number, request))
         if chance.random() < COPY_SHARE:
             arrivals.append((arrival + chance.randint(1, COPY_DELAY_MS), number, request))
-    return [_message(number, request, arrival) for arrival, number, request in sorted(arrivals)]
+    return [_message(request, arrival) for arrival, _, request in sorted(arrivals)]
 
 
 def visits(all_requests: Iterable[Request]) -> Iterator[list[Request]]:
@@ -72,7 +83,7 @@ def visits(all_requests: Iterable[Request]) -> Iterator[list[Request]]:
     for request in all_requests:
         by_visitor[request.visitor].append(request)
     for found in by_visitor.values():
-        found.sort(key=lambda request: (request.time, request.path))
+        found.sort(key=lambda request: (request.time, request.id))
         cuts = [n for n, (one, next_) in enumerate(pairwise(found), 1) if next_.time - one.time > GAP_MS]
         for begin, end in pairwise([0, *cuts, len(found)]):
             yield found[begin:end]
@@ -93,10 +104,10 @@ def visit_events(all_requests: Iterable[Request]) -> list[Row]:
     """The rows of the table visit_events, of events that shuffled_and_copied() has written."""
     return [
         (
-            SITE, moment(request.time), f"request-{number}", request.visitor, None, None, "page", None, True,
+            SITE, moment(request.time), request.id, request.visitor, None, None, "page", None, True,
             request.path or None, None, _search_term(request.url), *(None,) * 6,
         )
-        for number, request in enumerate(all_requests)
+        for request in all_requests
     ]  # fmt: skip
 
 
@@ -158,9 +169,9 @@ def _session(visit: list[Request]) -> Row:
     )  # fmt: skip
 
 
-def _message(number: int, request: Request, arrival: int) -> Message:
+def _message(request: Request, arrival: int) -> Message:
     event = {
-        "messageId": f"request-{number}",
+        "messageId": request.id,
         "type": "page",
         "site": SITE,
         "anonymousId": request.visitor,

@@ -1,4 +1,7 @@
-"""One visitor with 50,000 events in a day, as a program or a kiosk has them: visits, pages and events are all right."""
+"""One visitor with 50,000 events in a day, as a program or a kiosk has them: visits, pages and events are all right.
+
+Its visits are cut: none has more than 10,000 events.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from .helpers import asked, fresh_topic, truncate
 
 pytestmark = pytest.mark.cluster
 EVENTS, DAY = 50_000, datetime(2026, 1, 31, tzinfo=UTC)
-GAP = timedelta(minutes=30)
+GAP, MOST = timedelta(minutes=30), 10_000
 TABLES = ("sessions", "page_views_per_minute", "custom_events_per_minute", "visit_events")
 
 
@@ -44,7 +47,8 @@ def test_a_visitor_with_50_000_events_a_day_is_counted_to_the_last_one(stack: Se
         for arrival, number in arrivals:
             time, path, is_view = events[number]
             event = {
-                "messageId": f"m{number}", "site": "kiosk", "anonymousId": "v", "type": "page" if is_view else "track",
+                "messageId": f"m{number:05}", "site": "kiosk", "anonymousId": "v",
+                "type": "page" if is_view else "track",
                 "timestamp": iso(round(time.timestamp() * 1000)), "receivedAt": iso(round(arrival.timestamp() * 1000)),
                 "context": {"page": {"path": path}}, **({} if is_view else {"event": "Turned"}),
             }  # fmt: skip
@@ -54,11 +58,11 @@ def test_a_visitor_with_50_000_events_a_day_is_counted_to_the_last_one(stack: Se
 
     visits: list[list[tuple[datetime, str, bool]]] = [[]]
     for event_before, event_now in pairwise([None, *events]):
-        if event_before and event_now and event_now[0] - event_before[0] > GAP:
+        if event_before and event_now and (event_now[0] - event_before[0] > GAP or len(visits[-1]) == MOST):
             visits.append([])
         if event_now:
             visits[-1].append(event_now)
-    assert len(visits) == 3
+    assert [len(visit) for visit in visits] == [MOST, MOST, 5_000, MOST, 2_500, MOST, 2_500]
     expected = [(visit[0][0], visit[-1][0], len(visit), sum(view for *_, view in visit)) for visit in visits]
     columns = "session_start, session_end, event_count, page_view_count"
     assert asked(settings, f"SELECT {columns} FROM sessions ORDER BY 1") == expected

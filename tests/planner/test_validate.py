@@ -106,7 +106,7 @@ def test_one_broken_file_hides_no_fault_of_another(house: Path) -> None:
     (house / "sql" / "tables" / "raw_records.sql").write_text("CREATE TABLE raw_records (a BIGNT);\n")
     (house / "sql" / "jobs" / "late_events.sql").write_text("-- late_events: one row per event\nINSERT 'x\n")
     assert [fault.rpartition(": found")[0] for fault in report().splitlines() if ": found" in fault] == [
-        "sql/functions.sql:22", "sql/functions.sql:23", "sql/jobs/arrivals_per_minute.sql:18",
+        "sql/functions.sql:24", "sql/functions.sql:25", "sql/jobs/arrivals_per_minute.sql:18",
         "sql/jobs/page_views_per_minute.sql:9", "sql/tables/raw_records.sql:1", "sql/views/page_views.sql:2",
     ]  # fmt: skip
     assert "sql/jobs/late_events.sql:2: a string is opened here" in report("late_events")

@@ -17,7 +17,7 @@ def test_a_version_is_the_job_and_all_that_it_is_made_of() -> None:
         "functions.sql", "jobs/late_events.sql", "tables/late_events.sql", "tables/raw_events.sql",
         "views/received_events.sql",
     }  # fmt: skip
-    assert "views/events.sql" in read_version(SQL, "sessions").files
+    assert "views/events.sql" in read_version(SQL, "visit_events").files
     assert read_version(SQL, "sessions").tables == ["sessions"]
 
 
@@ -25,7 +25,7 @@ def test_the_same_files_are_the_same_version_wherever_they_lie(tmp_path: Path) -
     version = read_version(SQL, "sessions")
     copied = read_version(version.write(tmp_path), "sessions")
     assert copied.id == version.id
-    (tmp_path / "views" / "events.sql").open("a").write("-- more\n")
+    (tmp_path / "views" / "received_events.sql").open("a").write("-- more\n")
     assert read_version(tmp_path, "sessions").id != version.id
 
 
@@ -75,6 +75,61 @@ def plan(*, fields: str = "`site` VARCHAR(9)", gap: str = "30 min", sink: str = 
     ]  # fmt: skip
     edges = [{"source": number, "target": number + 1} for number in (7, 8, 9)]
     return read_plan(json.dumps({"nodes": nodes, "edges": edges}))
+
+
+def visits_plan(
+    *,
+    gap: int = 1_800_000,
+    column: str = "page",
+    by: str = "site, session_start, session_id",
+    calls: int = 1,
+    where: str = "",
+) -> JobPlan:
+    """visits() over a topic and the rows of each visit grouped, as Flink's compiled plan has it."""
+    types = {
+        "type": "ROW",
+        "fields": [{"name": name, "fieldType": "VARCHAR"} for name in ("site", "visitor_id", column)],
+    }
+    values = [str(gap), "86400000", 10_000, "0"]
+    operands = [{"kind": "TABLE_ARG_CALL"}, *({"kind": "LITERAL", "value": value} for value in values)]
+    keeps = {"name": "groupAggregateState", "ttl": "90 min"}
+    nodes: list[dict[str, Any]] = [
+        {"id": 1, "type": "stream-exec-table-source-scan_2", "description": "TableSourceScan(table=[[c, d, raw]])"},
+        {
+            "id": 2, "type": "stream-exec-process-table-function_1", "outputType": types,
+            "functionCall": {"systemName": "visits", "operands": operands},
+            "description": f"P(call=[visits(PARTITION BY($0, $1), {gap})], select=[site,visitor_id,{column}])",
+        },
+        {"id": 3, "type": "stream-exec-calc_1", "condition": where, "description": f"Calc(where=[{where}])"},
+        {
+            "id": 4, "type": "stream-exec-group-aggregate_1", "aggCalls": ["MAX"] * calls, "state": [keeps],
+            "description": f"GroupAggregate(groupBy=[{by}])",
+        },
+        {"id": 5, "type": "stream-exec-sink_2", "description": "Sink(table=[c.d.sessions])"},
+    ]  # fmt: skip
+    edges = [{"source": number, "target": number + 1} for number in (1, 2, 3, 4)]
+    return read_plan(json.dumps({"nodes": nodes, "edges": edges}))
+
+
+def test_visits_are_cut_anew_by_another_gap_and_what_is_above_them_loses_nothing() -> None:
+    assert compare(visits_plan(), visits_plan()).is_none
+    gap = compare(visits_plan(), visits_plan(gap=1_200_000))
+    assert gap.keeps_state
+    assert gap.why == "what is open is cut into visits anew: gap 20 min, at most 1 d and 10,000 events"
+    filtered = compare(visits_plan(), visits_plan(where="site <> ''"))
+    assert filtered.keeps_state
+    assert filtered.why == "only what is computed from finished results changed"
+
+
+def test_visits_of_other_columns_or_rows_in_another_form_are_replayed() -> None:
+    columns = compare(visits_plan(), visits_plan(column="path"))
+    assert not columns.keeps_state
+    assert "the operator of visits by site, visitor_id" in columns.why
+    form = compare(visits_plan(), visits_plan(calls=2))
+    assert not form.keeps_state
+    assert form.why == "the group aggregate by site, session_start, session_id keeps 2 aggregates instead of 1"
+    for_ever = compare(visits_plan(by="site"), visits_plan(by="site", where="site <> ''"))
+    assert not for_ever.keeps_state
 
 
 def test_equal_plans_and_renamed_columns_are_no_change() -> None:

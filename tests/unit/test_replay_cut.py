@@ -52,6 +52,32 @@ def test_a_window_reaches_back_by_its_length_and_a_session_by_its_gap(
     assert times(plan(operator(2, "window-aggregate", [1], window))) == [time]
 
 
+@pytest.mark.parametrize("grouped", ["site, session_start, session_id", "visitor_id, session_start"])
+def test_visits_reach_back_by_their_gap_and_the_longest_of_them(grouped: str) -> None:
+    told = visits(2)
+    assert times(plan(told)) == ["12:32"]  # of the next day
+    by_visit = Operator(
+        3, "stream-exec-group-aggregate_1", f"GroupAggregate(groupBy=[{grouped}])", [2], [State("s", "1 h")], {}
+    )
+    assert list(cuts(plan(told, by_visit), LOST_UNTIL).values()) == [datetime(2026, 11, 30, 12, 32, tzinfo=UTC)] * 2
+
+
+def test_no_bound_is_known_of_visits_that_are_summed_up_for_ever() -> None:
+    by_site = Operator(
+        3, "stream-exec-group-aggregate_1", "GroupAggregate(groupBy=[site])", [2], [State("s", "1 h")], {}
+    )
+    with pytest.raises(FootfallError, match="may need all of it"):
+        cuts(plan(visits(2), by_site), LOST_UNTIL)
+
+
+def visits(number: int) -> Operator:
+    """visits() over the source, with a gap of half an hour and a longest visit of a day, as Flink's plan has it."""
+    values = ["1800000", "86400000", 10_000, "0"]
+    call = {"systemName": "visits", "operands": [{"kind": "TABLE_ARG_CALL"}, *({"value": value} for value in values)]}
+    definition = {"functionCall": call}
+    return Operator(number, "stream-exec-process-table-function_1", "P(x)", [1], [State("open visits", "")], definition)
+
+
 def test_a_table_of_a_set_has_the_cut_of_its_own_windows() -> None:
     minutes = operator(2, "window-aggregate", [1], {"size": "PT1M"}, keeps=True)
     visits = operator(3, "window-aggregate", [1], {"gap": "PT30M"}, keeps=True)

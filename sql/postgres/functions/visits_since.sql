@@ -9,29 +9,28 @@ RETURNS TABLE (
   country text, user_id text
 )
 LANGUAGE sql STABLE AS $$
-  WITH gaps AS (
+  WITH numbered AS (
     SELECT
       *,
-      event_time > lag(event_time) OVER visitor + INTERVAL '30 minutes' AS begins
+      (visit_of(event_time, is_action) OVER (
+        PARTITION BY site, visitor_id ORDER BY event_time, message_id COLLATE "C" ROWS UNBOUNDED PRECEDING
+      ))[1] AS visit
     FROM visit_events
     WHERE event_time >= since
-    WINDOW visitor AS (PARTITION BY site, visitor_id ORDER BY event_time)
-  ),
-  numbered AS (
-    SELECT *, count(*) FILTER (WHERE begins) OVER (PARTITION BY site, visitor_id ORDER BY event_time) AS visit FROM gaps
   ),
   views AS (
-    SELECT *, event_type IN ('page', 'screen') AS is_view, coalesce(page_path, '') COLLATE "C" AS page FROM numbered
+    SELECT *, event_type IN ('page', 'screen') AS is_view, message_id COLLATE "C" AS id FROM numbered
+    WHERE visit IS NOT NULL
   )
   SELECT
     site, visitor_id, min(event_time), max(event_time),
     (extract(epoch FROM max(event_time) - min(event_time)) * 1000)::bigint,
     count(*) FILTER (WHERE is_view), count(*), coalesce(sum(engaged_ms), 0)::bigint,
-    (array_agg(page_path ORDER BY event_time, page) FILTER (WHERE is_view))[1],
-    (array_agg(page_path ORDER BY event_time DESC, page DESC) FILTER (WHERE is_view))[1],
-    (array_agg(page_path ORDER BY event_time DESC, page DESC) FILTER (WHERE page <> ''))[1],
-    (array_agg(country ORDER BY is_view DESC, event_time, page, country))[1],
-    (array_agg(user_id ORDER BY event_time DESC, user_id COLLATE "C" DESC) FILTER (WHERE user_id IS NOT NULL))[1]
+    nullif((array_agg(page_path ORDER BY event_time, id) FILTER (WHERE is_view))[1], ''),
+    nullif((array_agg(page_path ORDER BY event_time DESC, id DESC) FILTER (WHERE is_view))[1], ''),
+    (array_agg(page_path ORDER BY event_time DESC, id DESC) FILTER (WHERE page_path <> ''))[1],
+    (array_agg(country ORDER BY is_view DESC, event_time, id))[1],
+    (array_agg(user_id ORDER BY event_time DESC, id DESC) FILTER (WHERE user_id IS NOT NULL))[1]
   FROM views
   GROUP BY site, visitor_id, visit
 $$;

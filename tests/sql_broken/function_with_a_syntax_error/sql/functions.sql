@@ -1,3 +1,4 @@
 CREATE TEMPORARY SYSTEM FUNCTION clean_text AS 'footfall.flink.CleanText' LANGUAGE JAVA;
 CREATE TEMPORARY SYSTEM FUNCTION decimal_of AS 'footfall.flink.DecimalOf' LANGUAGE JAVA;
+CREATE TEMPORARY SYSTEM FUNCTION visits AS 'footfall.flink.visits.Visits' LANGUAGE JAVA;
 CREATE TEMPORARY SYSTEM FUNCTION channel AS 'udfs.flink.channel' LANGUAGE PYTHON;

@@ -2,7 +2,7 @@
 -- The latest by event time and message id of each minute. Windows close in their order, and a row is written by its key:
 -- what stays is the latest of all, whatever the order of arrival. Copies need not be taken out first: the greatest of
 -- equal texts is that text. Postgres keeps of it what the site lists: sql/postgres/functions/keep_listed_trait.sql.
-CREATE TEMPORARY VIEW packed_events AS
+CREATE TEMPORARY VIEW events_of_visitors AS
 SELECT
   site,
   visitor_id,
@@ -36,7 +36,7 @@ FROM (
     MAX(event_time) AS latest_time
   FROM TABLE(
     TUMBLE(
-      DATA => TABLE packed_events,
+      DATA => TABLE events_of_visitors,
       TIMECOL => DESCRIPTOR(event_time),
       SIZE => INTERVAL '1' MINUTE))
   GROUP BY

@@ -46,9 +46,9 @@ import org.apache.flink.types.Row;
  *
  * <p>What a visit is, is in {@link Rules}; each event counts once, by its message id within its visitor, and one
  * without an id is in no visit. Beside the columns of the input each row has session_start, session_end, event_number
- * (from 1), is_entry and is_exit (the first and the last page view; without any, the first and the last event), and
- * is_cut (the visit is over because it may not be longer). An event may come allowed_lateness behind the watermark; what
- * comes later is dropped, and counted in numLateRecordsDropped.
+ * (from 1), event_count (of the visit), is_entry and is_exit (the first and the last page view; without any, the first
+ * and the last event), and is_cut (the visit is over because it may not be longer). An event may come allowed_lateness
+ * behind the watermark; what comes later is dropped, and counted in numLateRecordsDropped.
  */
 public class Visits extends ProcessTableFunction<RowData> implements SpecializedFunction {
 
@@ -138,6 +138,7 @@ public class Visits extends ProcessTableFunction<RowData> implements Specialized
     fields.add(DataTypes.FIELD("session_start", DataTypes.TIMESTAMP_LTZ(3).notNull()));
     fields.add(DataTypes.FIELD("session_end", DataTypes.TIMESTAMP_LTZ(3).notNull()));
     fields.add(DataTypes.FIELD("event_number", DataTypes.BIGINT().notNull()));
+    fields.add(DataTypes.FIELD("event_count", DataTypes.BIGINT().notNull()));
     fields.add(DataTypes.FIELD("is_entry", DataTypes.BOOLEAN().notNull()));
     fields.add(DataTypes.FIELD("is_exit", DataTypes.BOOLEAN().notNull()));
     fields.add(DataTypes.FIELD("is_cut", DataTypes.BOOLEAN().notNull()));
@@ -242,16 +243,17 @@ public class Visits extends ProcessTableFunction<RowData> implements Specialized
     int exit = pageViews.length > 0 ? pageViews[pageViews.length - 1] : visit.events().size() - 1;
     for (int place = 0; place < visit.events().size(); place++) {
       Object[] values = visit.events().get(place).values();
-      GenericRowData row = new GenericRowData(values.length + 6);
+      GenericRowData row = new GenericRowData(values.length + 7);
       for (int column = 0; column < values.length; column++) {
         row.setField(column, values[column]);
       }
       row.setField(values.length, TimestampData.fromEpochMillis(visit.start()));
       row.setField(values.length + 1, TimestampData.fromEpochMillis(visit.end()));
       row.setField(values.length + 2, place + 1L);
-      row.setField(values.length + 3, place == entry);
-      row.setField(values.length + 4, place == exit);
-      row.setField(values.length + 5, visit.isCut());
+      row.setField(values.length + 3, (long) visit.events().size());
+      row.setField(values.length + 4, place == entry);
+      row.setField(values.length + 5, place == exit);
+      row.setField(values.length + 6, visit.isCut());
       collect(row);
     }
   }

@@ -51,12 +51,12 @@ class VisitsTest {
   private static List<String> told(Operator operator) {
     List<String> rows = new ArrayList<>();
     for (RowData row : operator.told) {
-      int at = row.getArity() - 6;
+      int at = row.getArity() - 7;
       long start = row.getTimestamp(at, 3).getMillisecond() / MINUTE;
       long end = row.getTimestamp(at + 1, 3).getMillisecond() / MINUTE;
       String marks = "";
       for (int mark = 0; mark < 3; mark++) {
-        marks += row.getBoolean(at + 3 + mark) ? "EXC".charAt(mark) : "";
+        marks += row.getBoolean(at + 4 + mark) ? "EXC".charAt(mark) : "";
       }
       rows.add(start + "-" + end + " " + row.getLong(at + 2) + " " + row.getString(1) + " " + marks);
     }
@@ -229,7 +229,7 @@ class VisitsTest {
     List<String> rows = new ArrayList<>();
     for (List<Given> visit : found) {
       for (Given event : visit) {
-        rows.add(visit.get(0).time() + " " + event.id() + " " + cut.contains(found.indexOf(visit)));
+        rows.add(visit.get(0).time() + " " + event.id() + " " + visit.size() + " " + cut.contains(found.indexOf(visit)));
       }
     }
     Collections.sort(rows);
@@ -278,8 +278,10 @@ class VisitsTest {
     operator.advance(Long.MAX_VALUE);
     List<String> rows = new ArrayList<>();
     for (RowData row : operator.told) {
-      int at = row.getArity() - 6;
-      rows.add(row.getTimestamp(at, 3).getMillisecond() + " " + row.getString(1) + " " + row.getBoolean(at + 5));
+      int at = row.getArity() - 7;
+      rows.add(
+          row.getTimestamp(at, 3).getMillisecond() + " " + row.getString(1) + " " + row.getLong(at + 3) + " "
+              + row.getBoolean(at + 6));
     }
     Collections.sort(rows);
     List<String> expected = new ArrayList<>();
