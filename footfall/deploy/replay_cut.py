@@ -4,9 +4,9 @@ A record that is lost came before the oldest that its partition still has, by th
 later: an event is never later than when it was received, nor that than when the broker had it. So no row of a later
 time has lost anything, but for two things. A copy whose original is lost counts as an event, and is received up to a
 minute after it (the bound of sql/views/received_events.sql, and 10 s between collectors). And a window reaches back by
-its length, a session by its gap, a visit by its gap and by the longest that there is: what begins later than that has
-no part before. (Whose visits were cut for acting longer, those of them are cut anew from where the topic now begins.)
-Rounded up to whole minutes.
+its length, a session or a visit by its gap: what begins later than that has no part before. (Of a visitor who never
+paused for that long, visits were cut at the longest that there may be: they are cut anew, from where the topic now
+begins.) Rounded up to whole minutes.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _reach(plan: JobPlan, operator: Operator) -> timedelta:
     if isinstance(windowing, Mapping):
         return _length(windowing["window"])
     if visit := bounds(operator):
-        return visit.gap + visit.longest
+        return visit.gap
     if operator.states and operator.kind not in IDS and not takes_visits_as_they_come(plan, operator):
         raise FootfallError(
             f"the topic has lost its beginning, and {what_it_keeps(operator)} may need all of it: give Kafka's topic a"
