@@ -36,7 +36,7 @@ BOUNCE = "page_view_count = 1 AND interaction_count = 0 AS is_bounce"
 EDITS: dict[str, Edit] = {
     "as it is": (),
     "restores": ((BOUNCE, BOUNCE.replace("page_view_count = 1", "page_view_count + 0 = 1")),),
-    "replays": (("WHERE is_on_time;", "WHERE is_on_time AND event_type <> 'nothing';"),),
+    "replays": (("FROM events;", "FROM events\nWHERE event_type <> 'nothing';"),),
 }
 NEVER_GIVES_UP = 1000  # times within ten minutes that a job is started again: more kills than a bad day has
 CALL = (

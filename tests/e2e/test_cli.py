@@ -77,7 +77,7 @@ def test_list_shows_every_job(stack: Settings) -> None:
 
 def test_show_tells_what_a_job_reads_and_writes(stack: Settings) -> None:
     printed = output("show", "sessions")
-    assert "reads   received_events\n" in printed
+    assert "reads   events\n" in printed
     assert "writes  sessions\n" in printed
     assert re.search(r"^duration_ms +BIGINT NOT NULL +session_end - session_start", printed, re.MULTILINE)
 

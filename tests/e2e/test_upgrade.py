@@ -63,7 +63,7 @@ END;
 TOGETHER = ("arrivals_per_minute", "late_events", "page_views_per_minute", "sessions")  # which write five tables
 # What is edited, what `plan` must call it, and whether Flink takes the old state, asked of a real cluster.
 EDITS: dict[str, tuple[Edit, str, bool]] = {
-    "a comment": ((("WHERE is_on_time;", "WHERE is_on_time; -- in any order"),), "unchanged", True),
+    "a comment": ((("FROM events;", "FROM events; -- once each"),), "unchanged", True),
     "a column renamed above the aggregate": (
         (
             ("AS interaction_count", "AS action_count"), ("interaction_count = 0", "action_count = 0"),
@@ -72,7 +72,7 @@ EDITS: dict[str, tuple[Edit, str, bool]] = {
     ),
     "an expression above the aggregate": (((BOUNCE, BOUNCE.replace("= 1", "<= 1")),), "restores", True),
     "a filter below the operator": (
-        (("WHERE is_on_time;", "WHERE is_on_time AND event_type <> 'identify';"),), "replays", True,
+        (("FROM events;", "FROM events\nWHERE event_type <> 'identify';"),), "replays", True,
     ),
     "a new aggregate": (
         (

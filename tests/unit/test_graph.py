@@ -37,8 +37,8 @@ def test_edges_go_from_what_is_read_to_who_reads_it() -> None:
         "source:raw_events",
         "view:received_events",
         "view:events",
-        "job:visit_events",
-        "sink:visit_events",
+        "job:sessions",
+        "sink:sessions",
     ]
     assert set(pairwise(way)) <= set(edges)
     assert ("topic:raw_events", "source:raw_arrivals") in edges  # LIKE raw_events, and so of its topic
@@ -126,7 +126,7 @@ def test_without_a_file_mermaid_goes_to_stdout() -> None:
     for arguments in (["graph"], ["graph", "-o", "-"]):
         printed = CliRunner().invoke(footfall, arguments).output
         assert printed.startswith("flowchart LR\n")
-        assert "  view_received_events --> job_sessions\n" in printed
+        assert "  view_events --> job_sessions\n" in printed
         assert '    job_sessions[["sessions"]]\n' in printed
 
 

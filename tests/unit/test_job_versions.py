@@ -17,7 +17,7 @@ def test_a_version_is_the_job_and_all_that_it_is_made_of() -> None:
         "functions.sql", "jobs/late_events.sql", "tables/late_events.sql", "tables/raw_events.sql",
         "views/received_events.sql",
     }  # fmt: skip
-    assert "views/events.sql" in read_version(SQL, "visit_events").files
+    assert "views/events.sql" in read_version(SQL, "sessions").files
     assert read_version(SQL, "sessions").tables == ["sessions"]
 
 
@@ -25,7 +25,7 @@ def test_the_same_files_are_the_same_version_wherever_they_lie(tmp_path: Path) -
     version = read_version(SQL, "sessions")
     copied = read_version(version.write(tmp_path), "sessions")
     assert copied.id == version.id
-    (tmp_path / "views" / "received_events.sql").open("a").write("-- more\n")
+    (tmp_path / "views" / "events.sql").open("a").write("-- more\n")
     assert read_version(tmp_path, "sessions").id != version.id
 
 

@@ -30,8 +30,7 @@ SELECT
   engaged_ms,
   revenue,
   CASE WHEN revenue IS NOT NULL THEN COALESCE(currency, '') END AS currency
-FROM received_events
-WHERE is_on_time;
+FROM events;
 
 INSERT INTO sessions
 SELECT
