@@ -61,11 +61,20 @@ def find(pid_file: Path) -> psutil.Process | None:
     """
     try:
         process = psutil.Process(int(pid_file.read_text().split()[0]))
-        if process.environ().get(PID_FILE) == str(pid_file) and process.status() != psutil.STATUS_ZOMBIE:
+        if _environment(process).get(PID_FILE) == str(pid_file) and process.status() != psutil.STATUS_ZOMBIE:
             return process
     except (OSError, ValueError, IndexError, psutil.Error):
         pass
     return None
+
+
+def _environment(process: psutil.Process) -> dict[str, str]:
+    """Its environment. Waits a second for one that has none: it is so while one program takes the place of another."""
+    for _ in range(100):
+        if (found := process.environ()) or process.status() == psutil.STATUS_ZOMBIE:
+            return found
+        time.sleep(0.01)
+    return {}
 
 
 def stop(pid_file: Path, timeout: float = 30) -> bool:

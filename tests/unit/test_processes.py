@@ -42,6 +42,16 @@ def test_a_process_is_found_after_the_clock_was_set(
     assert processes.stop(pid_file)
 
 
+def test_a_process_is_found_from_its_first_moment_and_while_its_program_starts_another(tmp_path: Path) -> None:
+    """Between two programs a process has no environment that could be read."""
+    again = 'n=$1; [ $n -eq 0 ] && exec sleep 60; exec sh -c "$0" "$0" $((n - 1))'
+    for _ in range(20):
+        process, pid_file = started(tmp_path, "sh", "-c", again, again, "100")
+        while process.name() == "sh":
+            assert processes.find(pid_file) == process
+        assert processes.stop(pid_file)
+
+
 def test_a_pid_that_is_another_process_by_now_is_not_it(tmp_path: Path) -> None:
     process, pid_file = started(tmp_path, "sleep", "60")
     other = subprocess.Popen(["sleep", "60"])
