@@ -44,7 +44,6 @@ from jobs.statement_sets import set_names
 
 SITE = "bench"
 TOGETHER = ("sessions", "page_views_per_minute")
-EVENTS_READ = re.compile(r"\b(FROM|TABLE) events\b")
 OF_NO_SITE = {"last_records"}  # the topic's partitions: the next record writes them again
 PLAIN = "sessions_without_python"
 Figures = dict[str, Any]
@@ -173,7 +172,7 @@ def _bench_sql() -> Iterator[Path]:
 
 
 def _together(sql: Path) -> str:
-    """The main jobs as one statement set; those that read the view events, over the columns that they read.
+    """The main jobs as one statement set over those columns of events that they read.
 
     Flink computes what several INSERTs share as a whole: given the view events, all its columns would be sent along.
     """
@@ -183,9 +182,8 @@ def _together(sql: Path) -> str:
     text = f"{others}EXECUTE STATEMENT SET BEGIN\n{inserts}END;\n"
     [view] = read_script(sql / "views" / "events.sql")
     columns = re.findall(r"^  (\w+),?$", view.text.partition("\nFROM")[0], re.MULTILINE)
-    reading = " ".join(s.text for s in statements if EVENTS_READ.search(s.text))
-    read = ", ".join(name for name in columns if re.search(rf"\b{name}\b", reading))
-    text = EVENTS_READ.sub(r"\1 read_events", text)
+    read = ", ".join(name for name in columns if re.search(rf"\b{name}\b", text))
+    text = re.sub(r"\b(FROM|TABLE) events\b", r"\1 read_events", text)
     first = f"CREATE TEMPORARY VIEW read_events AS SELECT {read} FROM events;\n"  # noqa: S608 - names of the view
     return f"-- together: one row per row of both tables.\n{first}{text}"
 

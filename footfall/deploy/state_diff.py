@@ -101,11 +101,10 @@ def _tree(plan: JobPlan, operator: Operator | None, *, whole: bool = True) -> An
 
 
 def _definition(operator: Operator, *, whole: bool = True) -> Any:
-    if bounds(operator):  # its state knows columns by their names
-        definition = operator.definition if whole else unbounded_definition(operator)
-        return {key: value for key, value in definition.items() if key != "description"}, operator.states
-    definition = {key: value for key, value in operator.definition.items() if key != "description"}
-    return _nameless(definition), operator.states
+    found = operator.definition if whole or not bounds(operator) else unbounded_definition(operator)
+    found = {key: value for key, value in found.items() if key != "description"}
+    # visits() knows columns by their names in its state.
+    return found if bounds(operator) else _nameless(found), operator.states
 
 
 def _nameless(value: Any) -> Any:
